@@ -179,6 +179,8 @@ type ResourceStatus struct {
 
 	Watch Watch      `json:"watch"`
 	Error *CellError `json:"error"`
+	// DeadLetters are the newest objects that the store refused, at most MaxDeadLetters.
+	DeadLetters []DeadLetter `json:"deadLetters,omitempty"`
 	// Errors counts failures by reason since the process started.
 	Errors map[Reason]int64 `json:"-"`
 }
@@ -218,6 +220,18 @@ type CellError struct {
 	Reason  Reason    `json:"reason"`
 	Message string    `json:"message"`
 	Time    time.Time `json:"time"`
+}
+
+// MaxDeadLetters bounds what is kept of the refused objects of one cell; the
+// count in [Counts] goes on.
+const MaxDeadLetters = 20
+
+// DeadLetter is an object that the store refused for its own sake.
+type DeadLetter struct {
+	Key             string    `json:"key"` // "namespace/name"
+	ResourceVersion uint64    `json:"resourceVersion,string"`
+	Error           string    `json:"error"`
+	Time            time.Time `json:"time"`
 }
 
 // StepStatus is when a step of the current run began and ended.

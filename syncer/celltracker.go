@@ -1,0 +1,260 @@
+package syncer
+
+import (
+	"strconv"
+	"time"
+)
+
+// CellTracker changes the part of the state that belongs to one cell. All its
+// fields are guarded by the tracker's mu.
+type CellTracker struct {
+	t  *Tracker
+	rs ResourceStatus
+}
+
+func newCellTracker(t *Tracker, cell Cell) *CellTracker {
+	c := &CellTracker{t: t}
+	c.rs.Status, c.rs.Phase = ResourceNotStarted, PhasePending
+	c.rs.Watch.State = WatchPending
+	c.rs.Errors = map[Reason]int64{}
+	c.rs.describe(cell)
+	return c
+}
+
+// describe sets what the cell is; a resource that appears later gets its real
+// version and kind then.
+func (rs *ResourceStatus) describe(cell Cell) {
+	r := cell.Resource
+	rs.Resource, rs.Name, rs.Group, rs.Version = r.Kind, r.String(), r.Group, r.Version
+	rs.Namespaced, rs.Namespace = r.Namespaced, cell.Namespace
+}
+
+// moves lists every legal change of a resource's phase; the tracker refuses the rest.
+var moves = map[Phase][]Phase{
+	PhasePending:    {PhaseListing, PhaseCatchingUp, PhaseRetrying},
+	PhaseListing:    {PhaseSynced, PhaseRetrying, PhaseListing},
+	PhaseCatchingUp: {PhaseSynced, PhaseRetrying, PhaseListing},
+	PhaseSynced:     {PhaseWatching, PhaseRetrying, PhaseListing},
+	PhaseWatching:   {PhaseListing, PhaseRetrying},
+	PhaseRetrying:   {PhaseListing, PhaseCatchingUp, PhaseWatching, PhaseSynced, PhaseRetrying},
+}
+
+// Allowed reports whether a resource may go from one phase to another.
+func Allowed(from, to Phase) bool {
+	for _, p := range moves[from] {
+		if p == to {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *CellTracker) update(change func(rs *ResourceStatus, now time.Time)) {
+	c.t.update(func(*Status) { change(&c.rs, c.t.time()) })
+}
+
+// move changes the phase if that is legal; an illegal change is the engine's
+// mistake and leaves the phase as it was.
+func (rs *ResourceStatus) move(to Phase) bool {
+	if !Allowed(rs.Phase, to) {
+		return false
+	}
+	rs.Phase = to
+	return true
+}
+
+// resetRun prepares the cell for a new run; what it counted since the process
+// started stays. The caller holds mu.
+func (c *CellTracker) resetRun() {
+	c.rs.Status, c.rs.Phase = ResourceNotStarted, PhasePending
+	c.rs.Count, c.rs.Bytes, c.rs.Total, c.rs.TotalEstimated = 0, 0, nil, false
+	c.rs.StartTime, c.rs.EndTime, c.rs.NextRetryAt, c.rs.Error = nil, nil, nil, nil
+	c.rs.Attempt = 0
+	c.rs.Watch = Watch{State: WatchPending, LastEventAt: c.rs.Watch.LastEventAt}
+}
+
+// settled reports whether the run no longer waits for the cell.
+func (c *CellTracker) settled() bool {
+	return c.rs.Status != ResourceNotStarted && c.rs.Status != ResourceInProgress
+}
+
+// running reports whether the run that the document tells of is still open:
+// from its end on, its counts stand still.
+func (c *CellTracker) running() bool { return c.t.s.Status == InProgress }
+
+// start says that the cell is being brought to one resource version, by a list
+// or from its checkpoint. A resync while live leaves the outcome as it was.
+func (c *CellTracker) start(phase Phase) {
+	c.update(func(rs *ResourceStatus, now time.Time) {
+		rs.move(phase)
+		rs.NextRetryAt = nil
+		rs.Attempt++
+		if c.running() && rs.Status != ResourceCompleted {
+			rs.Status = ResourceInProgress
+			if rs.StartTime == nil {
+				rs.StartTime = &now
+			}
+		}
+	})
+}
+
+// expect sets the estimate of how many objects the cell has.
+func (c *CellTracker) expect(total int64) {
+	c.update(func(rs *ResourceStatus, _ time.Time) {
+		if c.running() {
+			total = max(total, rs.Count)
+			rs.Total, rs.TotalEstimated = &total, true
+		}
+	})
+}
+
+// deadLetter keeps an object that the store refused where the status shows it.
+func (c *CellTracker) deadLetter(key string, rv uint64, err error) {
+	c.update(func(rs *ResourceStatus, now time.Time) {
+		letters := append(rs.DeadLetters, DeadLetter{Key: key, ResourceVersion: rv, Error: err.Error(), Time: now})
+		rs.DeadLetters = letters[max(0, len(letters)-MaxDeadLetters):]
+	})
+}
+
+// relist counts a list that wasn't the first of the cell.
+func (c *CellTracker) relist() {
+	c.update(func(rs *ResourceStatus, _ time.Time) { rs.Relists++ })
+}
+
+// stored accounts for objects that the store acknowledged, or that needed no
+// write. progress says how many objects of the run's own work are among them.
+func (c *CellTracker) stored(d Counts, progress, bytes int64) {
+	c.update(func(rs *ResourceStatus, now time.Time) {
+		rs.Counts.add(d)
+		rs.Objects += d.Created - d.Deleted - d.Swept
+		if c.running() {
+			rs.Count += progress
+			rs.Bytes += bytes
+			if rs.Total != nil && *rs.Total < rs.Count {
+				total := rs.Count
+				rs.Total = &total
+			}
+			c.t.s.LastProgressAt = &now
+		}
+	})
+}
+
+func (c *Counts) add(d Counts) {
+	c.Received += d.Received
+	c.Created += d.Created
+	c.Updated += d.Updated
+	c.Unchanged += d.Unchanged
+	c.Deleted += d.Deleted
+	c.Swept += d.Swept
+	c.Coalesced += d.Coalesced
+	c.Filtered += d.Filtered
+	c.DeadLettered += d.DeadLettered
+}
+
+// synced says that the store holds the cell at one version, in rows objects.
+func (c *CellTracker) synced(rv uint64, rows int64) {
+	c.update(func(rs *ResourceStatus, now time.Time) {
+		rs.move(PhaseSynced)
+		rs.Objects, rs.ResourceVersion = rows, strconv.FormatUint(rv, 10)
+		rs.Error, rs.NextRetryAt = nil, nil
+		if rs.Status != ResourceCompleted {
+			rs.Status, rs.EndTime = ResourceCompleted, &now
+		}
+		if c.running() {
+			rs.Count = max(rs.Count, rows)
+			total := rs.Count
+			rs.Total, rs.TotalEstimated = &total, false
+			c.t.s.LastProgressAt = &now
+		}
+	})
+}
+
+// failed records why the cell isn't well, and when it is tried again. A cell that
+// the run still waits for is given up by settle only.
+func (c *CellTracker) failed(err error, at time.Time) {
+	c.update(func(rs *ResourceStatus, now time.Time) {
+		at = at.UTC().Truncate(time.Millisecond)
+		reason := ReasonOf(err)
+		rs.move(PhaseRetrying)
+		rs.NextRetryAt = &at
+		rs.Errors[reason]++
+		rs.Retries++
+		rs.Error = &CellError{Reason: reason, Message: err.Error(), Time: now}
+	})
+}
+
+// storeFailed records a write that is being repeated; the cell's phase stays.
+func (c *CellTracker) storeFailed(err error, at time.Time) {
+	c.update(func(rs *ResourceStatus, now time.Time) {
+		at = at.UTC().Truncate(time.Millisecond)
+		rs.NextRetryAt = &at
+		rs.Errors[ReasonOf(err)]++
+		rs.Retries++
+		rs.Error = &CellError{Reason: ReasonOf(err), Message: err.Error(), Time: now}
+	})
+}
+
+// recovered says that the repeated write has been acknowledged.
+func (c *CellTracker) recovered() {
+	c.update(func(rs *ResourceStatus, _ time.Time) { rs.Error, rs.NextRetryAt = nil, nil })
+}
+
+// settle ends the run's wait for a cell that failed.
+func (c *CellTracker) settle(reason Reason) {
+	c.update(func(rs *ResourceStatus, now time.Time) {
+		switch reason {
+		case ReasonForbidden, ReasonUnauthorized:
+			rs.Status = ResourceForbidden
+		case ReasonNotFound:
+			rs.Status = ResourceNotFound
+		default:
+			rs.Status = ResourceFailed
+		}
+		rs.EndTime = &now
+		if c.t.s.Status == Completed {
+			c.t.s.Partial = true
+		}
+	})
+}
+
+// watch changes the state of the cell's watch stream.
+func (c *CellTracker) watch(state WatchState) {
+	c.update(func(rs *ResourceStatus, _ time.Time) {
+		if rs.Watch.State == WatchConnected && state == WatchConnecting {
+			return // the server ends streams in order all the time
+		}
+		rs.Watch.State = state
+	})
+}
+
+// live says that the watch is connected and has caught up.
+func (c *CellTracker) live() {
+	c.update(func(rs *ResourceStatus, _ time.Time) {
+		rs.move(PhaseWatching)
+		rs.Error, rs.NextRetryAt, rs.Attempt = nil, nil, 0
+	})
+}
+
+// resumed counts a watch that went on from where the one before it ended.
+func (c *CellTracker) resumed() {
+	c.update(func(rs *ResourceStatus, _ time.Time) { rs.Resumes++ })
+}
+
+// followed records what a watch delivered and the store acknowledged since the last call.
+func (c *CellTracker) followed(d Counts, events Events, rv uint64, buffered int64) {
+	c.update(func(rs *ResourceStatus, now time.Time) {
+		rs.Counts.add(d)
+		rs.Objects += d.Created - d.Deleted
+		rs.Events.Added += events.Added
+		rs.Events.Modified += events.Modified
+		rs.Events.Deleted += events.Deleted
+		rs.Events.Bookmark += events.Bookmark
+		rs.Watch.BufferBytes = buffered
+		if events != (Events{}) {
+			rs.Watch.LastEventAt = &now
+		}
+		if rv > 0 {
+			rs.ResourceVersion = strconv.FormatUint(rv, 10)
+		}
+	})
+}

@@ -1,0 +1,180 @@
+package syncer
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Tracker is the only writer of the state. Each change publishes a new
+// immutable [Status]; reading the newest costs one atomic load, and no lock that
+// a writer can hold.
+type Tracker struct {
+	now     func() time.Time
+	current atomic.Pointer[Status]
+	// changed is closed, and replaced, at each change.
+	changed atomic.Pointer[chan struct{}]
+
+	mu    sync.Mutex
+	s     Status // guarded by mu: the state that the next snapshot is made from
+	cells []*CellTracker
+	byKey map[string]*CellTracker // guarded by mu
+}
+
+// TrackerOptions say whose state it is.
+type TrackerOptions struct {
+	Cluster  string
+	Instance string
+	Now      func() time.Time // time.Now if nil
+}
+
+// NewTracker returns a tracker that has published its first snapshot: nothing started.
+func NewTracker(o TrackerOptions) *Tracker {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	t := &Tracker{now: o.Now, byKey: map[string]*CellTracker{}}
+	t.s = Status{
+		SchemaVersion: 1, Cluster: o.Cluster, Instance: o.Instance,
+		Status: NotStarted, State: Idle, Progress: Progress{Basis: "resources"},
+	}
+	c := make(chan struct{})
+	t.changed.Store(&c)
+	t.publish()
+	return t
+}
+
+// Status returns the newest snapshot. Callers must not change it.
+func (t *Tracker) Status() *Status { return t.current.Load() }
+
+// Changed returns a channel that is closed at the next change. Take it before
+// reading Status, and no change is missed.
+func (t *Tracker) Changed() <-chan struct{} { return *t.changed.Load() }
+
+// update applies change under the lock and publishes the outcome.
+func (t *Tracker) update(change func(s *Status)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	change(&t.s)
+	t.publish()
+}
+
+// publish makes the next snapshot; the caller holds mu, or is the constructor.
+func (t *Tracker) publish() {
+	t.s.Revision++
+	t.s.ObservedAt = t.time()
+	t.derive()
+	next := t.s
+	next.ResourceStatus = make([]ResourceStatus, len(t.cells))
+	for i, c := range t.cells {
+		next.ResourceStatus[i] = c.rs
+		next.ResourceStatus[i].Errors = maps.Clone(c.rs.Errors)
+		next.ResourceStatus[i].DeadLetters = slices.Clone(c.rs.DeadLetters)
+	}
+	next.StepStatus = slices.Clone(t.s.StepStatus)
+	next.CurrentResources = slices.Clone(t.s.CurrentResources)
+	t.current.Store(&next)
+	fresh := make(chan struct{})
+	close(*t.changed.Swap(&fresh))
+}
+
+// turn takes the lock that every writer takes, so that a stuck writer shows.
+func (t *Tracker) turn() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+}
+
+// time is now in UTC at the precision of the document.
+func (t *Tracker) time() time.Time { return t.now().UTC().Truncate(time.Millisecond) }
+
+// startRun begins a run: everything that concerns the run before is reset.
+func (t *Tracker) startRun(run RunInfo, traceID string) {
+	t.update(func(s *Status) {
+		now := t.time()
+		s.RunID, s.TraceID, s.Trigger, s.Epoch = run.ID, traceID, run.Trigger, run.Epoch
+		s.Status, s.State, s.Step = InProgress, Running, ""
+		s.StartTime, s.EndTime, s.DurationMs, s.LastProgressAt = &now, nil, nil, &now
+		s.Progress = Progress{Basis: "resources"}
+		s.StepStatus, s.Error, s.Partial = nil, nil, false
+		s.Retry = Retry{Attempt: run.Attempt}
+		for _, c := range t.cells {
+			c.resetRun()
+		}
+	})
+}
+
+// setEpoch records the epoch once the store has given it.
+func (t *Tracker) setEpoch(epoch int64) { t.update(func(s *Status) { s.Epoch = epoch }) }
+
+// startStep ends the step before, and begins step.
+func (t *Tracker) startStep(step Step) {
+	t.update(func(s *Status) {
+		now := t.time()
+		endStep(s, now)
+		s.Step = step
+		s.StepStatus = append(s.StepStatus, StepStatus{Step: step, StartTime: now})
+	})
+}
+
+func endStep(s *Status, now time.Time) {
+	if n := len(s.StepStatus); n > 0 && s.StepStatus[n-1].EndTime == nil {
+		s.StepStatus[n-1].EndTime = &now
+	}
+}
+
+// finishRun ends the run. A nil err completes it, partially if a cell isn't well.
+func (t *Tracker) finishRun(err error) {
+	t.update(func(s *Status) {
+		now := t.time()
+		endStep(s, now)
+		s.EndTime = &now
+		took := now.Sub(*s.StartTime).Milliseconds()
+		s.DurationMs = &took
+		if err != nil {
+			text := err.Error()
+			s.Status, s.State, s.Error = Failed, Retrying, &text
+			return
+		}
+		s.Status, s.State, s.Step = Completed, Live, StepDone
+		s.StepStatus = append(s.StepStatus, StepStatus{Step: StepDone, StartTime: now})
+		s.InitialSyncComplete, s.LastSuccessAt = true, &now
+	})
+}
+
+// retryAt says when the failed run is tried again.
+func (t *Tracker) retryAt(at time.Time) {
+	t.update(func(s *Status) {
+		at = at.UTC().Truncate(time.Millisecond)
+		s.State, s.Retry.NextRetryAt = Retrying, &at
+	})
+}
+
+// stop says that the engine has ended; what the run reached stays told.
+func (t *Tracker) stop() { t.update(func(s *Status) { s.State = Stopped }) }
+
+// setCells makes the tracked cells those of discovered, in that order. Cells that
+// stay keep what is known of them.
+func (t *Tracker) setCells(cells []Cell) {
+	t.update(func(*Status) {
+		next := make([]*CellTracker, len(cells))
+		byKey := make(map[string]*CellTracker, len(cells))
+		for i, cell := range cells {
+			c := t.byKey[cell.String()]
+			if c == nil {
+				c = newCellTracker(t, cell)
+			}
+			c.rs.describe(cell)
+			next[i], byKey[cell.String()] = c, c
+		}
+		t.cells, t.byKey = next, byKey
+	})
+}
+
+// cell returns the tracker of one cell, which setCells has made.
+func (t *Tracker) cell(cell Cell) *CellTracker {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.byKey[cell.String()]
+}
