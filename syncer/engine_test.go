@@ -337,7 +337,8 @@ func TestKilledAtAnyMomentTheMirrorEndsWhole(t *testing.T) {
 				churn(c, pods, 30, seed*100+round)
 				settle(time.Duration(rnd.IntN(4000)) * time.Millisecond)
 				m.mu.Lock()
-				m.fault = func(string, int) (bool, error) { return rnd.IntN(2) == 0, errors.New("killed") }
+				faults := rand.New(rand.NewPCG(seed, round)) // used under the store's lock
+				m.fault = func(string, int) (bool, error) { return faults.IntN(2) == 0, errors.New("killed") }
 				m.epoch++
 				m.mu.Unlock()
 				r.stop()
