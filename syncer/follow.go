@@ -9,10 +9,11 @@ import (
 	"time"
 )
 
-// A watch is confirmed by its first bookmark, which comes once a minute and two
-// seconds before the server ends the stream. So the first stream is short:
-// its bookmark comes at once. See docs/decisions for how this was found.
-const confirmTimeout = 4 * time.Second
+// A watch has caught up at its first bookmark. Servers send one a minute, from
+// two seconds before the end of a stream on, and only if the version has moved. So
+// the first stream is short: either its bookmark comes soon, or nothing moved and
+// the server ends it in order, which confirms as much.
+const confirmTimeout = 3 * time.Second
 
 // checkpointInterval is how often a moving checkpoint is saved. What a crash
 // repeats is bounded by it.
