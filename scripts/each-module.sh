@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Runs a command in every Go module of the tree but the root's:
+#
+#   scripts/each-module.sh go test ./...
+#
+# Modules of their own keep what only tests need out of the product's go.mod.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+modules=$(scripts/files.sh '*go.mod')
+for module in $modules; do
+	[[ $module != go.mod ]] || continue
+	dir=$(dirname "$module")
+	echo "$dir: $*"
+	(cd "$dir" && GOWORK=off "$@")
+done
