@@ -19,12 +19,16 @@ listen=${README_LISTEN:-127.0.0.1:18080}
 work=$(mktemp -d)
 background=''
 finish() {
-	local code=$?
+	local code=$? i
 	trap - EXIT
 	trap '' INT TERM
 	if [[ -n $background ]]; then
-		kill -TERM "$background" 2>/dev/null || true
-		wait "$background" 2>/dev/null || true
+		kill -TERM -- "-$background" 2>/dev/null || true
+		for ((i = 0; i < 300; i++)); do
+			kill -0 -- "-$background" 2>/dev/null || break
+			sleep 0.1
+		done
+		kill -KILL -- "-$background" 2>/dev/null || true
 	fi
 	if ((code != 0)) && [[ -e $work/background.log ]]; then
 		echo "check-readme: what ran in the background said:" >&2
@@ -60,8 +64,10 @@ for block in "${blocks[@]}"; do
 	*.background)
 		[[ -z $background ]] || { echo "check-readme: one block in the background is what is known" >&2; exit 1; }
 		cp "$work/script" "$work/background"
-		bash -euo pipefail "$work/background" >"$work/background.log" 2>&1 &
+		set -m # a process group of its own, to be ended as one
+		bash -euo pipefail "$work/background" >"$work/background.log" 2>&1 </dev/null &
 		background=$!
+		set +m
 		;;
 	*.curl)
 		if command -v curl >/dev/null; then
