@@ -54,7 +54,7 @@ blocks=("$work"/block-*)
 ((${#blocks[@]} > 0)) || { echo "check-readme: $document has no block marked <!-- ci -->" >&2; exit 1; }
 
 unset MAKEFLAGS MAKELEVEL MFLAGS
-export DEMO_DIR=$work/demo DEMO_SIZE=${DEMO_SIZE:-20} DEMO_LISTEN=$listen
+export DEMO_DIR=$work/demo DEMO_SIZE=${DEMO_SIZE:-0.2} DEMO_LISTEN=$listen
 export SIDEMIRROR_SERVER=http://$listen
 for block in "${blocks[@]}"; do
 	# The demo of the document, elsewhere.

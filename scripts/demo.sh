@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A cluster with a small shop in it, mirrored into SQLite, until Ctrl-C.
 #
-#   DEMO_SIZE    Pods that the shop is filled with, once (500)
+#   DEMO_SIZE    factor for the size of the shop, which is filled once (1)
 #   DEMO_LISTEN  where Sidemirror listens (127.0.0.1:8080)
 #   DEMO_DIR     what is kept: the cluster, the mirror and the logs (demo)
 #
@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-size=${DEMO_SIZE:-500}
+size=${DEMO_SIZE:-1}
 listen=${DEMO_LISTEN:-127.0.0.1:8080}
 dir=${DEMO_DIR:-demo}
 server=http://$listen
@@ -79,14 +79,14 @@ done
 [[ -n $ready ]] || broken "the cluster didn't start" "$dir/devcluster.log"
 
 if [[ ! -e $dir/filled ]]; then
-	echo "filling the shop with $size Pods"
-	bin/devcluster fill --kubeconfig "$kubeconfig" --pods "$size" >"$dir/fill.log" 2>&1 &
+	echo "filling the shop"
+	bin/devcluster fill --kubeconfig "$kubeconfig" --shop --shop-size "$size" >"$dir/fill.log" 2>&1 &
 	churn=$!
 	wait "$churn" || broken "the shop wasn't filled" "$dir/fill.log"
 	churn=''
 	echo "$size" >"$dir/filled"
 elif [[ $(<"$dir/filled") != "$size" ]]; then
-	echo "the shop has $(<"$dir/filled") Pods from before; rm -r $dir makes it new"
+	echo "the shop is of size $(<"$dir/filled") from before; rm -r $dir makes it new"
 fi
 
 echo "mirroring into $store"
