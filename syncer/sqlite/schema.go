@@ -1,0 +1,91 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+const (
+	// applicationID marks the file as ours: "SDMR".
+	applicationID = 0x53444D52
+	schemaVersion = 1
+	// checkpointPages is when the WAL is moved to the database, 16 MiB: below
+	// that, filling spends its time in fsync.
+	checkpointPages = 4096
+	walLimitBytes   = 64 << 20
+)
+
+const (
+	createCheckpoint = `CREATE TABLE _sidemirror_checkpoints (
+	cluster TEXT NOT NULL, cell TEXT NOT NULL, resource TEXT NOT NULL, rv INTEGER NOT NULL,
+	form TEXT NOT NULL, epoch INTEGER NOT NULL, saved_at TEXT NOT NULL,
+	PRIMARY KEY (cluster, cell)) WITHOUT ROWID`
+	createMeta = `CREATE TABLE _sidemirror_meta (
+	cluster TEXT NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL,
+	PRIMARY KEY (cluster, name)) WITHOUT ROWID`
+	// A table is there for as long as a cluster is in this list with it.
+	createResources = `CREATE TABLE _sidemirror_resources (
+	resource TEXT NOT NULL, cluster TEXT NOT NULL,
+	PRIMARY KEY (resource, cluster)) WITHOUT ROWID`
+)
+
+// makeSchema makes what a new file lacks. It changes nothing in a file that
+// isn't ours, or that a newer version has made.
+func makeSchema(ctx context.Context, c *conn) error {
+	if _, err := inspect(ctx, c); err != nil {
+		return err
+	}
+	for _, pragma := range []string{
+		"journal_mode = WAL",
+		fmt.Sprintf("wal_autocheckpoint = %d", checkpointPages),
+		fmt.Sprintf("journal_size_limit = %d", walLimitBytes),
+	} {
+		if err := c.run(ctx, "PRAGMA "+pragma); err != nil {
+			return err
+		}
+	}
+	// Taking the lock of the writer shows at once whether the file can be written.
+	_, err := c.transaction(ctx, func(c *conn) error {
+		fresh, err := inspect(ctx, c)
+		if err != nil || !fresh {
+			return err
+		}
+		for _, q := range []string{
+			createCheckpoint, createMeta, createResources,
+			fmt.Sprintf("PRAGMA application_id = %d", applicationID),
+			fmt.Sprintf("PRAGMA user_version = %d", schemaVersion),
+		} {
+			if err := c.run(ctx, q); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// inspect reads whose file it is, and whether it is empty.
+func inspect(ctx context.Context, c *conn) (fresh bool, err error) {
+	id, err := c.number(ctx, "PRAGMA application_id")
+	if err != nil {
+		return false, err
+	}
+	version, err := c.number(ctx, "PRAGMA user_version")
+	if err != nil {
+		return false, err
+	}
+	tables, err := c.number(ctx, "SELECT count(*) FROM sqlite_schema")
+	switch {
+	case err != nil:
+		return false, err
+	case tables == 0 && version == 0 && id == 0:
+		return true, nil
+	case id != applicationID:
+		return false, errors.New("the database belongs to another application: name another file")
+	case version > schemaVersion:
+		return false, fmt.Errorf("the database has schema version %d, made by a newer sidemirror; this one knows up to %d",
+			version, schemaVersion)
+	}
+	return false, nil
+}
