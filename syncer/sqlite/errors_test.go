@@ -89,6 +89,17 @@ func TestNoPermission(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("root may write everywhere")
 	}
+	path := filepath.Join(t.TempDir(), "mirror.db")
+	s := open(t, path, "test")
+	fill(t, s, put("a/x", 1))
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o400); err != nil {
+		t.Fatal(err)
+	}
+	wantStoreError(t, open(t, path, "test").Prepare(t.Context(), pods), "no permission to write")
+
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o500); err != nil {
 		t.Fatal(err)
