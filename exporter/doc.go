@@ -1,0 +1,9 @@
+// Package exporter shows the state of the mirror as Prometheus metrics.
+//
+// Two things feed it. The [Collector] reads one [syncer.Status] a scrape and keeps
+// no numbers, so metrics and status document can't disagree. [Durations]
+// observes what a snapshot can't hold: how long things took.
+//
+// Reading order: catalogue.go (every metric, its labels and its rule), tally.go
+// (cells summed to resources), collector.go, durations.go, handler.go.
+package exporter
