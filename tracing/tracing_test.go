@@ -1,0 +1,293 @@
+package tracing_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/event"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sidemirror/sidemirror/syncer"
+	"github.com/sidemirror/sidemirror/tracing"
+)
+
+var pods = syncer.Resource{Version: "v1", Name: "pods", Kind: "Pod"}
+
+func recorder() (*tracetest.SpanRecorder, *sdktrace.TracerProvider) {
+	rec := tracetest.NewSpanRecorder()
+	return rec, sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(rec))
+}
+
+func named(t *testing.T, rec *tracetest.SpanRecorder, name string) sdktrace.ReadOnlySpan {
+	t.Helper()
+	for _, s := range rec.Ended() {
+		if s.Name() == name {
+			return s
+		}
+	}
+	t.Fatalf("no span %q", name)
+	return nil
+}
+
+func attributes(s sdktrace.ReadOnlySpan) map[string]string {
+	out := map[string]string{}
+	for _, kv := range s.Attributes() {
+		out[string(kv.Key)] = kv.Value.Emit()
+	}
+	return out
+}
+
+func TestTree(t *testing.T) {
+	rec, provider := recorder()
+	o := tracing.NewObserver(provider.Tracer("test"))
+	ctx, endRun := o.StartRun(t.Context(), syncer.RunInfo{ID: "01J", Trigger: "startup"})
+	if got := tracing.TraceID(ctx); len(got) != 32 {
+		t.Errorf("TraceID = %q", got)
+	}
+	stepCtx, endStep := o.StartStep(ctx, syncer.StepSync)
+	_, endResource := o.StartResource(stepCtx, syncer.Cell{Resource: pods})
+	endResource(syncer.ResourceResult{Objects: 7, Bytes: 70})
+	endStep(nil)
+	endRun(nil)
+
+	run, step, resource := named(t, rec, "sync run"), named(t, rec, "sync step sync"), named(t, rec, "sync resource pods")
+	if step.Parent().SpanID() != run.SpanContext().SpanID() || resource.Parent().SpanID() != step.SpanContext().SpanID() {
+		t.Error("the spans aren't a tree")
+	}
+	got := attributes(resource)
+	for name, want := range map[string]string{
+		"sidemirror.resource.name": "pods", "sidemirror.objects": "7", "sidemirror.bytes": "70", "sidemirror.outcome": "completed",
+	} {
+		if got[name] != want {
+			t.Errorf("%s = %q, want %q", name, got[name], want)
+		}
+	}
+	if got := attributes(run)["sidemirror.run.id"]; got != "01J" {
+		t.Errorf("run id = %q", got)
+	}
+
+	_, endRetry := o.StartRun(ctx, syncer.RunInfo{ID: "01K", Trigger: "retry", Attempt: 1})
+	endRetry(nil)
+	retry := rec.Ended()[len(rec.Ended())-1]
+	if len(retry.Links()) != 2 || retry.SpanContext().TraceID() == run.SpanContext().TraceID() {
+		t.Errorf("retry: links = %v, want a trace of its own with links to the request and the attempt before", retry.Links())
+	}
+}
+
+func TestErrorsAreRecordedOnce(t *testing.T) {
+	rec, provider := recorder()
+	o := tracing.NewObserver(provider.Tracer("test"))
+	err := &syncer.SourceError{Reason: syncer.ReasonUnavailable, Err: errors.New("dial mongodb://u:hunter2@db")}
+	ctx, endRun := o.StartRun(t.Context(), syncer.RunInfo{})
+	ctx, endStep := o.StartStep(ctx, syncer.StepSync)
+	ctx, endResource := o.StartResource(ctx, syncer.Cell{Resource: pods})
+	o.StoreWrite(ctx, pods, 1, time.Millisecond, err)
+	endResource(syncer.ResourceResult{Err: err})
+	endStep(err)
+	endRun(err)
+	exceptions := 0
+	for _, s := range rec.Ended() {
+		for _, e := range s.Events() {
+			if e.Name == "exception" {
+				exceptions++
+			}
+			for _, kv := range e.Attributes {
+				if strings.Contains(kv.Value.Emit(), "hunter2") {
+					t.Errorf("%s has the credential", s.Name())
+				}
+			}
+		}
+	}
+	if exceptions != 1 {
+		t.Errorf("exceptions = %d, want 1", exceptions)
+	}
+	if s := named(t, rec, "sync resource pods"); s.Status().Code == codes.Error || len(s.Events()) != 2 {
+		t.Errorf("a handled retry is %v with %d events, want no error and 2", s.Status(), len(s.Events()))
+	}
+	if s := named(t, rec, "sync run"); s.Status().Code != codes.Error {
+		t.Errorf("run = %v, want an error", s.Status())
+	}
+
+	_, end := o.StartResource(t.Context(), syncer.Cell{Resource: pods})
+	end(syncer.ResourceResult{Err: &syncer.SourceError{Reason: syncer.ReasonForbidden, Err: errors.New("no")}})
+	if s := rec.Ended()[len(rec.Ended())-1]; s.Status().Code != codes.Error {
+		t.Errorf("forbidden = %v, want an error", s.Status())
+	}
+	_, endRun = o.StartRun(t.Context(), syncer.RunInfo{})
+	endRun(context.Canceled)
+	if s := rec.Ended()[len(rec.Ended())-1]; s.Status().Code == codes.Error || attributes(s)["sidemirror.outcome"] != "canceled" {
+		t.Errorf("canceled run = %v", s.Status())
+	}
+}
+
+func TestStreamFlush(t *testing.T) {
+	rec, provider := recorder()
+	o := tracing.NewObserver(provider.Tracer("test"))
+	_, end := o.StartRun(t.Context(), syncer.RunInfo{})
+	end(nil)
+	o.StoreWrite(t.Context(), pods, 1, time.Millisecond, nil)
+	o.StoreWrite(t.Context(), pods, 1, 2*time.Second, nil)
+	if n := len(rec.Ended()); n != 2 {
+		t.Fatalf("spans = %d, want the run and the slow flush", n)
+	}
+	s := named(t, rec, "stream flush pods")
+	if s.Parent().IsValid() || len(s.Links()) != 1 || s.EndTime().Sub(s.StartTime()) != 2*time.Second {
+		t.Errorf("flush = %v links, %v", len(s.Links()), s.EndTime().Sub(s.StartTime()))
+	}
+}
+
+func TestTransport(t *testing.T) {
+	var parents []string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		parents = append(parents, r.Header.Get("Traceparent"))
+	}))
+	defer server.Close()
+	rec, provider := recorder()
+	client := &http.Client{Transport: tracing.Transport(nil, provider)}
+	get := func(ctx context.Context) {
+		req, err := http.NewRequestWithContext(ctx, "GET", server.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, res.Body)
+		res.Body.Close()
+	}
+	get(t.Context())
+	if n := len(rec.Ended()); n != 0 || parents[0] != "" {
+		t.Errorf("without a parent: %d spans, traceparent %q", n, parents[0])
+	}
+	ctx, span := provider.Tracer("test").Start(t.Context(), "parent")
+	get(ctx)
+	span.End()
+	s := named(t, rec, "GET")
+	if s.SpanKind() != trace.SpanKindClient || !strings.Contains(parents[1], s.SpanContext().SpanID().String()) {
+		t.Errorf("kind = %v, traceparent = %q", s.SpanKind(), parents[1])
+	}
+}
+
+func command(ctx context.Context, m *event.CommandMonitor, id int64, took time.Duration, err error) {
+	raw, _ := bson.Marshal(bson.D{{Key: "update", Value: "pods"}, {Key: "secret", Value: "hunter2"}})
+	m.Started(ctx, &event.CommandStartedEvent{
+		Command: raw, CommandName: "update", DatabaseName: "k8s", RequestID: id, ConnectionID: "db:27017[-3]",
+	})
+	done := event.CommandFinishedEvent{
+		CommandName: "update", DatabaseName: "k8s", RequestID: id, ConnectionID: "db:27017[-3]", Duration: took,
+	}
+	if err != nil {
+		m.Failed(ctx, &event.CommandFailedEvent{CommandFinishedEvent: done, Failure: err})
+		return
+	}
+	m.Succeeded(ctx, &event.CommandSucceededEvent{CommandFinishedEvent: done})
+}
+
+func TestMongo(t *testing.T) {
+	rec, provider := recorder()
+	tracer := provider.Tracer("test")
+	m := tracing.MongoMonitor(tracer)
+	command(t.Context(), m, 1, time.Millisecond, nil)
+	if n := len(rec.Ended()); n != 0 {
+		t.Fatalf("without a parent: %d spans", n)
+	}
+	ctx, end := tracing.NewObserver(tracer).StartRun(t.Context(), syncer.RunInfo{})
+	for i := range int64(1500) {
+		command(ctx, m, i, time.Millisecond, nil)
+	}
+	if n := len(rec.Ended()); n != 1000 {
+		t.Errorf("spans = %d, want 1000", n)
+	}
+	s := rec.Ended()[0]
+	if s.Name() != "update pods" || s.SpanKind() != trace.SpanKindClient {
+		t.Errorf("span = %s %v", s.Name(), s.SpanKind())
+	}
+	got := attributes(s)
+	for name, want := range map[string]string{
+		"db.system.name": "mongodb", "db.namespace": "k8s", "db.collection.name": "pods",
+		"db.operation.name": "update", "server.address": "db", "server.port": "27017",
+	} {
+		if got[name] != want {
+			t.Errorf("%s = %q, want %q", name, got[name], want)
+		}
+	}
+	command(ctx, m, 1, time.Minute, nil)
+	command(ctx, m, 2, time.Millisecond, errors.New("hunter2"))
+	end(nil)
+	if n := len(rec.Ended()); n != 1003 {
+		t.Errorf("spans = %d, want the slow and the failed beyond the bound", n)
+	}
+	for _, s := range rec.Ended() {
+		for name, v := range attributes(s) {
+			if strings.Contains(v, "hunter2") {
+				t.Errorf("%s = %q", name, v)
+			}
+		}
+	}
+}
+
+func TestProvider(t *testing.T) {
+	names := []string{
+		"OTEL_SDK_DISABLED", "OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+		"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_SAMPLER",
+	}
+	const endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1"
+	for _, tt := range []struct {
+		env     string // "A=1 B=2"
+		on      bool
+		wantErr string
+	}{
+		{"", false, ""},
+		{endpoint, true, ""},
+		{endpoint + " OTEL_SDK_DISABLED=TRUE", false, ""},
+		{endpoint + " OTEL_TRACES_EXPORTER=none", false, ""},
+		{endpoint + " OTEL_EXPORTER_OTLP_PROTOCOL=grpc", true, ""},
+		{"OTEL_TRACES_EXPORTER=otlp", true, ""},
+		{"OTEL_TRACES_EXPORTER=console", true, ""},
+		{"OTEL_TRACES_EXPORTER=jaeger", false, "OTEL_TRACES_EXPORTER"},
+		{endpoint + " OTEL_EXPORTER_OTLP_PROTOCOL=http/json", false, "OTEL_EXPORTER_OTLP_PROTOCOL"},
+		{endpoint + " OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=x", false, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"},
+		{endpoint + " OTEL_TRACES_SAMPLER=x", false, "OTEL_TRACES_SAMPLER"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=collector:4317", false, "OTEL_EXPORTER_OTLP_ENDPOINT"},
+	} {
+		t.Run(tt.env, func(t *testing.T) {
+			for _, name := range names {
+				t.Setenv(name, "")
+			}
+			for _, pair := range strings.Fields(tt.env) {
+				name, value, _ := strings.Cut(pair, "=")
+				t.Setenv(name, value)
+			}
+			p, shutdown, err := tracing.NewProvider(t.Context(), tracing.Options{ServiceName: "s", Version: "1", Cluster: "c"})
+			if tt.wantErr != "" {
+				if err == nil || !strings.HasPrefix(err.Error(), tt.wantErr+":") {
+					t.Fatalf("error = %v, want one of %s", err, tt.wantErr)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, span := p.Tracer("test").Start(t.Context(), "x")
+			if span.IsRecording() != tt.on {
+				t.Errorf("recording = %v, want %v", span.IsRecording(), tt.on)
+			}
+			span.SetAttributes(attribute.Bool("x", true))
+			if err := shutdown(t.Context()); err != nil { // the span never ended: nothing to send
+				t.Error(err)
+			}
+		})
+	}
+}
