@@ -1,0 +1,199 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/sidemirror/sidemirror/syncer"
+)
+
+// maxBodyBytes bounds what a request may send.
+const maxBodyBytes = 1 << 20
+
+// Options say what the handler shows.
+type Options struct {
+	// Status returns the newest snapshot, at once and never nil.
+	Status func() *syncer.Status
+	// Alive says whether the process's own loops turn; nil is always.
+	Alive func() error
+	// Metrics answers /metrics; nil leaves the route out.
+	Metrics http.Handler
+	Log     hclog.Logger // none
+}
+
+// handler holds what the routes share.
+type handler struct {
+	Options
+	headers *Headers
+	mux     *http.ServeMux
+	live    probe
+	ready   probe
+	started probe
+}
+
+// route answers one request from one snapshot.
+type route func(w http.ResponseWriter, r *http.Request, v *view)
+
+// NewHandler returns the handler of every route.
+func NewHandler(o Options) http.Handler {
+	if o.Log == nil {
+		o.Log = hclog.NewNullLogger()
+	}
+	if o.Alive == nil {
+		o.Alive = func() error { return nil }
+	}
+	a := &handler{Options: o, headers: NewHeaders(o.Status), mux: http.NewServeMux()}
+	a.probes()
+	a.read("/api/v1/sync/status", a.syncStatus)
+	a.read("/sync/status", a.syncStatus)
+	a.read("/api/v1/health", a.health)
+	a.read("/livez", a.live.answer)
+	a.read("/readyz", a.ready.answer)
+	a.read("/startupz", a.started.answer)
+	if o.Metrics != nil {
+		a.read("/metrics", func(w http.ResponseWriter, r *http.Request, _ *view) { o.Metrics.ServeHTTP(w, r) })
+	}
+	a.mux.HandleFunc("/", notFound)
+	a.mux.HandleFunc("/api/v1", notFound)
+	a.mux.HandleFunc("/api/v1/", notFound)
+	return a
+}
+
+// read registers a route that is only read from.
+func (a *handler) read(path string, do route) {
+	a.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			newProblem(http.StatusMethodNotAllowed, "this route is read with GET").write(w)
+			return
+		}
+		do(w, r, w.(*response).view)
+	})
+}
+
+func notFound(w http.ResponseWriter, _ *http.Request) {
+	newProblem(http.StatusNotFound, "there is no such route").write(w)
+}
+
+var nosniff = []string{"nosniff"}
+
+// ServeHTTP takes the request's snapshot, so that the headers are on whatever answers.
+func (a *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	res := &response{ResponseWriter: w}
+	defer a.recover(res, r)
+	h := w.Header()
+	h["X-Content-Type-Options"] = nosniff
+	res.view = a.headers.view()
+	if isAPI(r.URL.Path) {
+		res.view.setHeaders(h)
+	}
+	if r.ContentLength > maxBodyBytes {
+		newProblem(http.StatusRequestEntityTooLarge, "the request's body is larger than 1 MiB").write(res)
+		return
+	}
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBodyBytes)
+	}
+	a.mux.ServeHTTP(res, r)
+}
+
+// isAPI reports whether responses for path carry the headers.
+func isAPI(path string) bool {
+	rest, ok := strings.CutPrefix(path, "/api/v1")
+	return ok && (rest == "" || rest[0] == '/') || path == "/sync/status"
+}
+
+// recover turns a panic into an answer that tells nothing of it. An answer that
+// has begun is cut off, so that the client doesn't take it for whole.
+func (a *handler) recover(w *response, r *http.Request) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if cause == http.ErrAbortHandler {
+		panic(cause)
+	}
+	a.Log.Error("request panicked", "method", Sanitize(r.Method), "path", Sanitize(r.URL.Path),
+		"panic", Redact(fmt.Sprint(cause)))
+	if a.Log.IsDebug() {
+		a.Log.Debug("where the request panicked", "stack", string(debug.Stack()))
+	}
+	if w.begun {
+		panic(http.ErrAbortHandler)
+	}
+	newProblem(http.StatusInternalServerError, "the request could not be answered; the log says why").write(w)
+}
+
+var (
+	noCache  = []string{"no-cache"}
+	jsonType = []string{"application/json"}
+)
+
+// syncStatus answers with the status document.
+func (a *handler) syncStatus(w http.ResponseWriter, r *http.Request, v *view) {
+	if r.URL.RawQuery != "" && !a.noParameters(w, r) {
+		return
+	}
+	h := w.Header()
+	if matches(r.Header["If-None-Match"], v.etag[0]) {
+		h["Etag"], h["Cache-Control"] = v.etag, noCache
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	body, err := v.render()
+	if err != nil {
+		a.Log.Error("status document can't be rendered", "revision", v.status.Revision, "error", err)
+		newProblem(http.StatusInternalServerError, "the status can't be rendered; the log says why").write(w)
+		return
+	}
+	h["Etag"], h["Cache-Control"] = v.etag, noCache
+	h["Content-Type"], h["Content-Length"] = jsonType, v.length
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(body) // the client is gone
+}
+
+// maxNamedParameters bounds how much of a wrong query is repeated.
+const maxNamedParameters = 5
+
+// noParameters refuses a query: the route has no parameters.
+func (a *handler) noParameters(w http.ResponseWriter, r *http.Request) bool {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		newProblem(http.StatusBadRequest, "the query isn't well-formed").write(w)
+		return false
+	}
+	if len(query) == 0 {
+		return true
+	}
+	names := make([]string, 0, len(query))
+	for name := range query {
+		names = append(names, truncate(Sanitize(name), 64))
+	}
+	slices.Sort(names)
+	names = names[:min(len(names), maxNamedParameters)]
+	p := newProblem(http.StatusBadRequest, "unknown query parameters: "+strings.Join(names, ", ")+"; this route has none")
+	p.UnknownParameters = names
+	p.write(w)
+	return false
+}
+
+// matches compares as RFC 9110 section 13.1.2 says: weakly, any of a list, or "*".
+func matches(fields []string, etag string) bool {
+	for _, field := range fields {
+		for rest, more := field, true; more; {
+			var one string
+			one, rest, more = strings.Cut(rest, ",")
+			one = strings.TrimPrefix(strings.TrimSpace(one), "W/")
+			if one == etag || one == "*" {
+				return true
+			}
+		}
+	}
+	return false
+}
