@@ -1,0 +1,29 @@
+package main
+
+import (
+	"io"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/sidemirror/sidemirror/syncer"
+)
+
+// newLogger writes to w; colours are for terminals only, and hclog knows NO_COLOR.
+func newLogger(level, format string, w io.Writer) hclog.Logger {
+	return hclog.New(&hclog.LoggerOptions{
+		Name:       "sidemirror",
+		Level:      hclog.LevelFromString(level),
+		Output:     w,
+		JSONFormat: format == "json",
+		TimeFormat: "2006-01-02T15:04:05.000Z07:00",
+	})
+}
+
+// logProgress tells a run in progress where nobody looks at bars.
+func logProgress(log hclog.Logger) func(*syncer.Status) {
+	return func(s *syncer.Status) {
+		log.Info("sync progress", "run_id", s.RunID, "trace_id", s.TraceID, "step", s.Step,
+			"synced_resources", s.SyncedResources, "total_resources", s.TotalResources,
+			"objects", s.Progress.Objects.Synced, "percent", int(s.Progress.Ratio*100))
+	}
+}
