@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"strconv"
@@ -34,13 +35,23 @@ func (e *encoder) number() (bsoncore.Type, error) {
 			return bsoncore.TypeDouble, nil
 		}
 	}
-	if d, err := bson.ParseDecimal128(string(text)); err == nil && d.String() == string(text) {
-		high, low := d.GetBytes()
-		e.dst = bsoncore.AppendDecimal128(e.dst, high, low)
-		return bsoncore.TypeDecimal128, nil
+	if fitsDecimal(text) {
+		if d, err := bson.ParseDecimal128(string(text)); err == nil && d.String() == string(text) {
+			high, low := d.GetBytes()
+			e.dst = bsoncore.AppendDecimal128(e.dst, high, low)
+			return bsoncore.TypeDecimal128, nil
+		}
 	}
 	e.dst = bsoncore.AppendBinary(e.dst, textSubtype, text)
 	return bsoncore.TypeBinary, nil
+}
+
+// fitsDecimal keeps texts from the library's parser that a decimal128 can't
+// print: it takes time in proportion to the exponent.
+func fitsDecimal(text []byte) bool {
+	const longest = len("-1.") + 33 + len("E+6111")
+	_, exponent, _ := bytes.Cut(text, []byte("E"))
+	return len(text) <= longest && len(exponent) <= len("+6111") && bytes.IndexByte(text, 'e') < 0
 }
 
 // numberText returns the number that b begins with, nothing if it doesn't, and
