@@ -106,19 +106,33 @@ func (s *scanner) members() error {
 		if _, err = s.str(); err != nil {
 			return err
 		}
-		if err = s.colon(); err != nil {
+		// Most of a response passes here, and most of it has no white space.
+		if s.pos < len(s.buf) && s.buf[s.pos] == ':' {
+			s.pos++
+		} else if err = s.colon(); err != nil {
 			return err
 		}
-		if err = s.value(); err != nil {
+		if s.pos < len(s.buf) && s.buf[s.pos] == '"' {
+			_, err = s.str()
+		} else {
+			err = s.value()
+		}
+		if err != nil {
 			return err
 		}
-		if c, err = s.token(); err != nil {
+		if s.pos < len(s.buf) && s.buf[s.pos] > ' ' {
+			c = s.buf[s.pos]
+		} else if c, err = s.spaced(); err != nil {
 			return err
 		}
 		switch c {
 		case ',':
 			s.pos++
-			c, err = s.token()
+			if s.pos < len(s.buf) && s.buf[s.pos] == '"' {
+				c = '"'
+			} else {
+				c, err = s.token()
+			}
 		case '}':
 			s.leave()
 			return nil
