@@ -1,6 +1,7 @@
 package mongotest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -214,24 +215,27 @@ func (s *Server) respond(msg []byte) ([]byte, error) {
 		out = wiremessage.AppendMsgSectionType(out, wiremessage.SingleDocument)
 		out = append(out, body...)
 		return bsoncore.UpdateLength(out, at, int32(len(out))), nil
-	case wiremessage.OpQuery:
+	case opQuery:
 		return s.respondQuery(id, rest)
 	default:
 		return nil, fmt.Errorf("unknown operation %s", op)
 	}
 }
 
-// respondQuery answers the legacy hello, all that OP_QUERY is for since 5.1.
+// opQuery is the legacy operation with which a driver says its first hello.
+const opQuery wiremessage.OpCode = 2004
+
+// respondQuery answers that hello, all that the operation is for since 5.1: flags,
+// the collection's name, two numbers, and the command.
 func (s *Server) respondQuery(id int32, rest []byte) ([]byte, error) {
-	_, rest, ok := wiremessage.ReadQueryFlags(rest)
-	if !ok {
+	if len(rest) < 4 {
 		return nil, io.ErrUnexpectedEOF
 	}
-	name, rest, ok := wiremessage.ReadQueryFullCollectionName(rest)
-	if !ok || len(rest) < 8 {
+	name, rest, found := bytes.Cut(rest[4:], []byte{0})
+	if !found || len(rest) < 8 {
 		return nil, io.ErrUnexpectedEOF
 	}
-	query, _, ok := wiremessage.ReadQueryQuery(rest[8:])
+	query, _, ok := bsoncore.ReadDocument(rest[8:])
 	if !ok {
 		return nil, io.ErrUnexpectedEOF
 	}
@@ -239,7 +243,7 @@ func (s *Server) respondQuery(id int32, rest []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if key := first.Key(); name != "admin.$cmd" || key != "isMaster" && key != "ismaster" && key != "hello" {
+	if key := first.Key(); string(name) != "admin.$cmd" || key != "isMaster" && key != "ismaster" && key != "hello" {
 		return nil, fmt.Errorf("OP_QUERY of %s on %s", first.Key(), name)
 	}
 	at, out := wiremessage.AppendHeaderStart(nil, wiremessage.NextRequestID(), id, wiremessage.OpReply)

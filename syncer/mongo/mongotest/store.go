@@ -1,10 +1,12 @@
 package mongotest
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
 // collection keeps documents by _id. The server's mu guards it.
@@ -132,25 +134,29 @@ func (s *Server) checkDocument(doc bson.Raw, fresh bool) (string, error) {
 	return id, nil
 }
 
-func (s *Server) checkKeys(doc bson.Raw, depth int, fresh bool) error {
+func (s *Server) checkKeys(doc []byte, depth int, fresh bool) error {
+	if len(doc) < 5 {
+		return refuse(22, "invalid BSON")
+	}
 	if depth > 180 {
 		return refuse(15, "Document exceeds maximum nested object depth: 180")
 	}
-	elements, err := doc.Elements()
-	if err != nil {
-		return err
-	}
-	for _, e := range elements {
-		key := e.Key()
+	for rest := bsoncore.Document(doc[4 : len(doc)-1]); len(rest) > 0; {
+		e, after, ok := bsoncore.ReadElement(rest)
+		if !ok {
+			return refuse(22, "invalid BSON")
+		}
+		rest = after
+		t := bsoncore.Type(e[0])
+		key, value, _ := bytes.Cut(e[1:], []byte{0})
 		switch {
-		case s.old && strings.Contains(key, "."):
+		case s.old && bytes.IndexByte(key, '.') >= 0:
 			return refuse(57, "The dotted field '%s' is not valid for storage.", key)
-		case strings.HasPrefix(key, "$") && (s.old || depth == 1 && !fresh):
+		case len(key) > 0 && key[0] == '$' && (s.old || depth == 1 && !fresh):
 			return refuse(52, "The dollar ($) prefixed field '%s' is not allowed in the context of an update's replacement document.", key)
 		}
-		v := e.Value()
-		if v.Type == bson.TypeEmbeddedDocument || v.Type == bson.TypeArray {
-			if err := s.checkKeys(v.Value, depth+1, fresh); err != nil {
+		if t == bsoncore.TypeEmbeddedDocument || t == bsoncore.TypeArray {
+			if err := s.checkKeys(value, depth+1, fresh); err != nil {
 				return err
 			}
 		}
