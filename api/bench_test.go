@@ -24,14 +24,14 @@ func large() *syncer.Status {
 
 func statusRead() func() {
 	h := newHandler(large())
-	w, r := sink{http.Header{}}, httptest.NewRequest("GET", statusPath, nil)
+	w, r := sink{http.Header{}}, httptest.NewRequest(http.MethodGet, statusPath, nil)
 	return func() { h.ServeHTTP(w, r) }
 }
 
 func middleware() func() {
 	s := inProgress()
 	h := api.NewHeaders(func() *syncer.Status { return s }).Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	w, r := sink{http.Header{}}, httptest.NewRequest("GET", "/", nil)
+	w, r := sink{http.Header{}}, httptest.NewRequest(http.MethodGet, "/", nil)
 	return func() { h.ServeHTTP(w, r) }
 }
 
@@ -56,7 +56,7 @@ func BenchmarkStatus(b *testing.B) {
 func BenchmarkStatusChanged(b *testing.B) {
 	s := large()
 	h := api.NewHandler(api.Options{Status: func() *syncer.Status { next := *s; return &next }})
-	w, r := sink{http.Header{}}, httptest.NewRequest("GET", statusPath, nil)
+	w, r := sink{http.Header{}}, httptest.NewRequest(http.MethodGet, statusPath, nil)
 	b.ReportAllocs()
 	for b.Loop() {
 		h.ServeHTTP(w, r)

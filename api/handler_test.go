@@ -199,11 +199,11 @@ func TestProblems(t *testing.T) {
 		if got := res.Header.Get("Content-Type"); got != "application/problem+json" {
 			t.Errorf("Content-Type = %q", got)
 		}
-		if allow := res.Header.Get("Allow"); (allow == "GET, HEAD") != (res.StatusCode == 405) {
+		if allow := res.Header.Get("Allow"); (allow == "GET, HEAD") != (res.StatusCode == http.StatusMethodNotAllowed) {
 			t.Errorf("Allow = %q", allow)
 		}
 	}
-	big := httptest.NewRequest("GET", statusPath, strings.NewReader(strings.Repeat("x", 2<<20)))
+	big := httptest.NewRequest(http.MethodGet, statusPath, strings.NewReader(strings.Repeat("x", 2<<20)))
 	w := httptest.NewRecorder()
 	newHandler(inProgress()).ServeHTTP(w, big)
 	if w.Code != 413 {
@@ -217,7 +217,7 @@ func TestPanic(t *testing.T) {
 		Metrics: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("hunter2") }),
 	})
 	res := do(h, "GET", "/metrics")
-	if body := read(t, res); res.StatusCode != 500 || strings.Contains(body, "hunter2") || strings.Contains(body, "goroutine") {
+	if body := read(t, res); res.StatusCode != http.StatusInternalServerError || strings.Contains(body, "hunter2") || strings.Contains(body, "goroutine") {
 		t.Errorf("code = %d, body = %s", res.StatusCode, body)
 	}
 }

@@ -93,7 +93,7 @@ func (s *Server) Run(ctx context.Context) error {
 		s.log.Warn("requests were cut off", "error", err)
 		_ = s.http.Close() // the listener is closed already
 	}
-	<-served
+	<-served //nolint:errcheck // http.ErrServerClosed, since Shutdown has returned
 	return nil
 }
 

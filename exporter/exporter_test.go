@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -222,7 +223,7 @@ func TestExemplarsAndFormats(t *testing.T) {
 	work(d, ctx, syncer.Resource{Group: "example.com", Name: "r0"}, nil)
 	h := exporter.Handler(reg, nil)
 	get := func(accept string) string {
-		r := httptest.NewRequest("GET", "/metrics", nil)
+		r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 		r.Header.Set("Accept", accept)
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
@@ -258,7 +259,7 @@ func TestHandlerKeepsErrorsBack(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(broken{prometheus.NewDesc("broken", "x", nil, nil)})
 	w := httptest.NewRecorder()
-	exporter.Handler(reg, nil).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	exporter.Handler(reg, nil).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	if strings.Contains(w.Body.String(), "hunter2") {
 		t.Errorf("code = %d, body = %s", w.Code, w.Body)
 	}

@@ -43,7 +43,7 @@ func named(t *testing.T, rec *tracetest.SpanRecorder, name string) sdktrace.Read
 func attributes(s sdktrace.ReadOnlySpan) map[string]string {
 	out := map[string]string{}
 	for _, kv := range s.Attributes() {
-		out[string(kv.Key)] = kv.Value.Emit()
+		out[string(kv.Key)] = kv.Value.String()
 	}
 	return out
 }
@@ -103,7 +103,7 @@ func TestErrorsAreRecordedOnce(t *testing.T) {
 				exceptions++
 			}
 			for _, kv := range e.Attributes {
-				if strings.Contains(kv.Value.Emit(), "hunter2") {
+				if strings.Contains(kv.Value.String(), "hunter2") {
 					t.Errorf("%s has the credential", s.Name())
 				}
 			}
@@ -156,7 +156,7 @@ func TestTransport(t *testing.T) {
 	rec, provider := recorder()
 	client := &http.Client{Transport: tracing.Transport(nil, provider)}
 	get := func(ctx context.Context) {
-		req, err := http.NewRequestWithContext(ctx, "GET", server.URL, nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

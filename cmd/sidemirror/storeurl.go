@@ -45,7 +45,7 @@ func parseStore(store string) (storeLocation, error) {
 // or, where the @ was forgotten, behind the first colon.
 func scrub(text, uri string) string {
 	_, rest, _ := strings.Cut(uri, "://")
-	secret := ""
+	var secret string
 	if at := strings.LastIndex(rest, "@"); at >= 0 {
 		secret = rest[:at]
 	} else {

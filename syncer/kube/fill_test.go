@@ -35,9 +35,11 @@ func filler(seed int64) *randfill.Filler {
 		},
 		func(t *metav1.Time, c randfill.Continue) { *t = metav1.Unix(c.Int63n(2e9), 0) },
 		func(t *metav1.MicroTime, c randfill.Continue) { t.Time = time.Unix(c.Int63n(2e9), 0) },
-		func(v *intstr.IntOrString, c randfill.Continue) { *v = intstr.FromInt32(int32(c.Int31())) },
+		func(v *intstr.IntOrString, c randfill.Continue) { *v = intstr.FromInt32(c.Int31()) },
 		func(v *runtime.RawExtension, c randfill.Continue) { v.Raw = []byte(`{"a":[1,{"b":"<\u2028>"}]}`) },
-		func(v *metav1.FieldsV1, c randfill.Continue) { v.Raw = []byte(`{"f:metadata":{"f:labels":{".":{}}}}`) },
+		func(v *metav1.FieldsV1, c randfill.Continue) {
+			v.SetRawBytes([]byte(`{"f:metadata":{"f:labels":{".":{}}}}`))
+		},
 	)
 }
 
@@ -65,7 +67,7 @@ func TestScanListOnEveryBuiltInKind(t *testing.T) {
 			if i > 2 {
 				m.Annotations["other"] = "x"
 			}
-			m.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{}}`)}}}
+			m.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl", FieldsV1: metav1.NewFieldsV1(`{"f:spec":{}}`)}}
 			data, err := json.Marshal(object.Interface())
 			if err != nil {
 				t.Fatalf("%s: %v", gvk, err)

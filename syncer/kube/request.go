@@ -98,7 +98,7 @@ func (s *Source) get(ctx context.Context, what string, cell syncer.Cell, query u
 		// Without TLS client-go takes Go's own transport, whatever the configuration says.
 		req.Header.Set("Accept-Encoding", "identity")
 	}
-	resp, err := s.client.Do(req)
+	resp, err := s.client.Do(req) //nolint:bodyclose // the answer owns it, and closes it
 	if a.timer != nil {
 		a.timer.Stop()
 	}

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -238,7 +237,6 @@ func TestListEndsWithItsCaller(t *testing.T) {
 }
 
 type watcher struct {
-	mu   sync.Mutex
 	log  []string
 	fail error
 }
