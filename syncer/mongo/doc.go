@@ -22,8 +22,8 @@
 //     encoding/json prints them, with ".0" behind a whole number that a long could
 //     hold: 1 and 1.0 stay different.
 //   - Another number is a decimal128 if that prints as the same text, as
-//     18446744073709551615 does.
-//   - What is left (1e3, -0, 1E-7, 400 digits) is a binary of subtype 0x80 that holds the text.
+//     18446744073709551615, 1.10 and -0 do.
+//   - What is left (1e3, 1e999999, 400 digits) is a binary of subtype 0x80 that holds the text.
 //   - Invalid UTF-8 and lone surrogates become U+FFFD, as in encoding/json.
 //
 // # Keys
