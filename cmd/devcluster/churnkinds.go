@@ -3,12 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
-
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
@@ -42,7 +43,7 @@ var churnKinds = []churnKind{
 		},
 		make: func(s *source, w *workload, name string) object {
 			pod := w.newPod(s, 0)
-			pod.Name = name
+			pod.Name, pod.GenerateName = name, ""
 			return pod
 		},
 	},
@@ -102,9 +103,10 @@ func newChurnWorkers(ctx context.Context, config *rest.Config, client dynamic.In
 	if err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)
 	}
+	run := strconv.FormatInt(time.Now().UnixMilli(), 36)
 	workers := make([]*churnWorker, n)
 	for i := range workers {
-		if workers[i], err = newChurnWorker(seed, i); err != nil {
+		if workers[i], err = newChurnWorker(run, seed, i); err != nil {
 			return nil, err
 		}
 	}

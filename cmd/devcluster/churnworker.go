@@ -24,7 +24,7 @@ const (
 // churnWorker changes objects that no other worker touches, so that its
 // operations don't conflict. It is for one goroutine.
 type churnWorker struct {
-	id          int
+	prefix      string // of the names of what it creates
 	source      *source
 	template    *workload // what created objects are made from
 	populations []*population
@@ -32,12 +32,14 @@ type churnWorker struct {
 	tally       tally
 }
 
-func newChurnWorker(seed uint64, id int) (*churnWorker, error) {
+// newChurnWorker returns a worker without objects. Run tells what it creates from
+// what an earlier churn with the same seed did.
+func newChurnWorker(run string, seed uint64, id int) (*churnWorker, error) {
 	s := newSource(seed, churnStream+uint64(id))
 	template, err := newWorkload(s, workloadSpec{
 		kind: "Deployment", namespace: churnNamespace, name: "churn", component: "backend", replicas: 1, podBytes: 5000,
 	})
-	return &churnWorker{id: id, source: s, template: template}, err
+	return &churnWorker{prefix: fmt.Sprintf("churn-%s-%d", run, id), source: s, template: template}, err
 }
 
 // step does one operation and counts it. An object that somebody else deleted is
@@ -105,7 +107,7 @@ func (w *churnWorker) create(ctx context.Context, p *population) error {
 		t.namespace = p.targets[w.source.IntN(len(p.targets))].namespace
 	}
 	w.serial++
-	t.name = fmt.Sprintf("churn-%d-%d-%s", w.id, w.serial, w.source.suffix(5))
+	t.name = fmt.Sprintf("%s-%d", w.prefix, w.serial)
 	made := p.kind.make(w.source, w.template, t.name)
 	made.SetNamespace(t.namespace)
 	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(made)

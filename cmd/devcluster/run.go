@@ -100,7 +100,7 @@ func untilEOF(ctx context.Context, input io.Reader) context.Context {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
 		defer cancel()
-		io.Copy(io.Discard, input)
+		_, _ = io.Copy(io.Discard, input) // an error ends the input, too
 	}()
 	return ctx
 }
