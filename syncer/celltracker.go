@@ -173,24 +173,25 @@ func (c *CellTracker) synced(rv uint64, rows int64) {
 // the run still waits for is given up by settle only.
 func (c *CellTracker) failed(err error, at time.Time) {
 	c.update(func(rs *ResourceStatus, now time.Time) {
-		at = at.UTC().Truncate(time.Millisecond)
-		reason := ReasonOf(err)
 		rs.move(PhaseRetrying)
-		rs.NextRetryAt = &at
-		rs.Errors[reason]++
-		rs.Retries++
-		rs.Error = &CellError{Reason: reason, Message: err.Error(), Time: now}
+		rs.fail(err, at, now)
 	})
+}
+
+// fail records err, and when what failed is tried again.
+func (rs *ResourceStatus) fail(err error, at, now time.Time) {
+	at = at.UTC().Truncate(time.Millisecond)
+	reason := ReasonOf(err)
+	rs.NextRetryAt = &at
+	rs.Errors[reason]++
+	rs.Retries++
+	rs.Error = &CellError{Reason: reason, Message: err.Error(), Time: now}
 }
 
 // storeFailed records a write that is being repeated; the cell's phase stays.
 func (c *CellTracker) storeFailed(err error, at time.Time) {
 	c.update(func(rs *ResourceStatus, now time.Time) {
-		at = at.UTC().Truncate(time.Millisecond)
-		rs.NextRetryAt = &at
-		rs.Errors[ReasonOf(err)]++
-		rs.Retries++
-		rs.Error = &CellError{Reason: ReasonOf(err), Message: err.Error(), Time: now}
+		rs.fail(err, at, now)
 	})
 }
 
