@@ -35,10 +35,11 @@ type healthSync struct {
 	Partial         bool             `json:"partial"`
 	Progress        syncer.Progress  `json:"progress"`
 
-	LastSuccessAt       *time.Time   `json:"lastSuccessAt"`
-	InitialSyncComplete bool         `json:"initialSyncCompleted"`
-	Retry               syncer.Retry `json:"retry"`
-	Error               *string      `json:"error"`
+	LastSuccessAt       *time.Time     `json:"lastSuccessAt"`
+	InitialSyncComplete bool           `json:"initialSyncCompleted"`
+	Retry               syncer.Retry   `json:"retry"`
+	Control             syncer.Control `json:"control"`
+	Error               *string        `json:"error"`
 }
 
 func (a *handler) health(w http.ResponseWriter, _ *http.Request, v *view) {
@@ -57,18 +58,19 @@ func (a *handler) health(w http.ResponseWriter, _ *http.Request, v *view) {
 			TotalResources: s.TotalResources, SyncedResources: s.SyncedResources, FailedResources: s.FailedResources,
 			Partial: s.Partial, Progress: s.Progress,
 			LastSuccessAt: s.LastSuccessAt, InitialSyncComplete: s.InitialSyncComplete,
-			Retry: s.Retry, Error: redacted(s.Error),
+			Retry: s.Retry, Control: s.Control, Error: redacted(s.Error),
 		},
 	})
 }
 
 // judge says how far the mirror can be used. A first run that is tried again
-// after a failure is degraded until it completes.
+// after a failure is degraded until it completes, and so is a mirror that someone
+// has paused: it gets older.
 func judge(s *syncer.Status) healthStatus {
 	switch {
 	case s.Status == syncer.Failed && !s.InitialSyncComplete:
 		return healthFailed
-	case s.Status == syncer.Failed, s.Partial, s.FailedResources > 0,
+	case s.Status == syncer.Failed, s.Control.Paused, s.Partial, s.FailedResources > 0,
 		s.Status == syncer.InProgress && s.Retry.Attempt > 0:
 		return healthDegraded
 	}

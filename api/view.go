@@ -68,6 +68,14 @@ func document(s *syncer.Status) *syncer.Status {
 	if d.StepStatus == nil {
 		d.StepStatus = []syncer.StepStatus{}
 	}
+	if d.AllowedActions == nil {
+		d.AllowedActions = []syncer.Action{}
+	}
+	d.Warnings = make([]syncer.Warning, len(s.Warnings))
+	for i, w := range s.Warnings {
+		w.Message = Redact(w.Message)
+		d.Warnings[i] = w
+	}
 	d.ResourceStatus = make([]syncer.ResourceStatus, len(s.ResourceStatus))
 	for i, r := range s.ResourceStatus {
 		if r.Error != nil {

@@ -78,6 +78,15 @@ var runEntries = []entry{
 	{name: "sync_progress_ratio", kind: gauge,
 		help:  "How much of the run is done, from 0 to 1; never falls within a run, and 1 only when completed.",
 		whole: func(s *syncer.Status, put emit) { put(s.Progress.Ratio) }},
+	{name: "sync_paused", kind: gauge,
+		help:  "1 while the mirror is paused, or about to be.",
+		whole: func(s *syncer.Status, put emit) { put(boolean(s.Control.Paused)) }},
+	{name: "sync_consecutive_failures", kind: gauge,
+		help:  "Runs that failed since one last completed; those that someone cancelled don't count.",
+		whole: func(s *syncer.Status, put emit) { put(float64(s.ConsecutiveFailures)) }},
+	{name: "leader", kind: gauge,
+		help:  "1 if this process is the one that writes the mirror.",
+		whole: func(s *syncer.Status, put emit) { put(boolean(s.Role == syncer.Leader)) }},
 	{name: "sync_partial", kind: gauge,
 		help:  "1 if the run completed without some of the resources.",
 		whole: func(s *syncer.Status, put emit) { put(boolean(s.Partial)) }},
@@ -131,7 +140,7 @@ var resourceEntries = []entry{
 			put(float64(t.counts.DeadLettered), t.label, "dead_lettered")
 		}},
 	{name: "sync_bytes_total", kind: counter, labels: []string{labelResource},
-		help:     "Bytes of objects that runs accounted for; begins anew with each run.",
+		help:     "Bytes of objects that lists brought and the store has, those of lists that started over included.",
 		resource: func(t *tally, put emit) { put(float64(t.bytes), t.label) }},
 	{name: "events_total", kind: counter, labels: []string{labelResource, labelType},
 		help: "Watch events that were received, by type.",
@@ -173,9 +182,6 @@ const (
 )
 
 var outcomes = []string{outcomeCompleted, outcomeFailed, outcomeCanceled}
-
-// triggers lists what starts a run; another one counts as the last.
-var triggers = []string{"startup", "retry", "other"}
 
 // The buckets of the classic histograms; the native ones need none.
 var (
@@ -229,6 +235,20 @@ func runsCounter() *prometheus.CounterVec {
 		Namespace: namespace, Name: "sync_runs_total",
 		Help: "Runs that ended, by outcome and by what started them.",
 	}, []string{labelOutcome, labelTrigger})
+}
+
+// NewHeartbeat returns a gauge of when the engine's loops were last seen to turn,
+// which isn't a fact of the state: it goes on while nothing changes.
+func NewHeartbeat(last func() time.Time) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "heartbeat_timestamp_seconds",
+		Help: "When the engine's loops were last seen to turn, in Unix time; 0 before they began.",
+	}, func() float64 {
+		if at := last(); !at.IsZero() {
+			return seconds(&at)
+		}
+		return 0
+	})
 }
 
 // NewBuildInfo returns a gauge that is always 1 and says which build this is.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,8 +54,8 @@ func NewDurations(status func() *syncer.Status) *Durations {
 	for _, outcome := range outcomes {
 		d.run.WithLabelValues(outcome)
 		d.store.WithLabelValues("write", outcome)
-		for _, trigger := range triggers {
-			d.runs.WithLabelValues(outcome, trigger)
+		for _, trigger := range syncer.Triggers {
+			d.runs.WithLabelValues(outcome, string(trigger))
 		}
 		for _, step := range syncer.Steps {
 			if step != syncer.StepDone {
@@ -86,15 +85,11 @@ func (d *Durations) Collect(ch chan<- prometheus.Metric) {
 }
 
 // StartRun implements [syncer.Observer].
-func (d *Durations) StartRun(ctx context.Context, run syncer.RunInfo) (context.Context, func(error)) {
+func (d *Durations) StartRun(ctx context.Context, run syncer.RunInfo) (context.Context, func(syncer.RunResult)) {
 	began := time.Now()
-	trigger := run.Trigger
-	if !slices.Contains(triggers, trigger) {
-		trigger = triggers[len(triggers)-1]
-	}
-	return ctx, func(err error) {
-		outcome := outcomeOf(err)
-		d.runs.WithLabelValues(outcome, trigger).Inc()
+	return ctx, func(result syncer.RunResult) {
+		outcome := outcomeOf(result.Err)
+		d.runs.WithLabelValues(outcome, string(run.Trigger)).Inc()
 		observe(ctx, d.run.WithLabelValues(outcome), time.Since(began).Seconds())
 	}
 }

@@ -27,7 +27,7 @@ func cells(n int) *syncer.Status {
 		for _, namespace := range []string{"a", "b"} {
 			s.ResourceStatus = append(s.ResourceStatus, syncer.ResourceStatus{
 				Name: fmt.Sprintf("r%d.example.com", i), Namespace: namespace,
-				Status: syncer.ResourceCompleted, Objects: 10, Bytes: 100,
+				Status: syncer.ResourceCompleted, Objects: 10, TotalBytes: 100,
 				Counts: syncer.Counts{Created: 1, Updated: 2, Swept: 3},
 				Errors: map[syncer.Reason]int64{syncer.ReasonForbidden: 1, "novel": 2},
 				Watch:  syncer.Watch{State: syncer.WatchConnected},
@@ -43,7 +43,7 @@ func registry(t *testing.T, s *syncer.Status) (*prometheus.Registry, *exporter.D
 	reg := prometheus.NewPedanticRegistry()
 	durations := exporter.NewDurations(status)
 	for _, c := range []prometheus.Collector{
-		exporter.NewCollector(status), durations, exporter.NewBuildInfo("v1", "abc", "go1"),
+		exporter.NewCollector(status), durations, exporter.NewBuildInfo("v1", "abc", "go1"), exporter.NewHeartbeat(time.Now),
 	} {
 		if err := reg.Register(c); err != nil {
 			t.Fatal(err)
@@ -93,7 +93,7 @@ func work(d *exporter.Durations, ctx context.Context, r syncer.Resource, err err
 	d.EventStored(r, time.Millisecond)
 	endResource(syncer.ResourceResult{Err: err})
 	endStep(err)
-	endRun(err)
+	endRun(syncer.RunResult{Err: err})
 }
 
 func TestLint(t *testing.T) {

@@ -77,7 +77,7 @@ func (t *tally) add(rs *syncer.ResourceStatus) {
 		t.status = rs.Status
 	}
 	t.objects += rs.Objects
-	t.bytes += rs.Bytes
+	t.bytes += rs.TotalBytes
 	t.bufferBytes += rs.Watch.BufferBytes
 	t.retries += rs.Retries
 	t.relists += rs.Relists

@@ -153,6 +153,20 @@ func (b *buffer) size() int64 {
 	return b.bytes
 }
 
+// waiting is since when the oldest entry waits; zero when none does.
+func (b *buffer) waiting() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case len(b.inFlight) > 0:
+		return b.inFlight[0].received
+	case len(b.queue) > 0:
+		return b.queue[0].received
+	default:
+		return time.Time{}
+	}
+}
+
 // drain returns what was counted since the last call, and the bytes buffered.
 func (b *buffer) drain() (Counts, Events, int64) {
 	b.mu.Lock()

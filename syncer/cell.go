@@ -37,17 +37,20 @@ type cellLoop struct {
 	form    string
 
 	checkpoint Checkpoint // ResourceVersion 0: nothing to resume from
+	parts      []string   // namespaces that are compared before the cell resumes
 	highest    uint64     // the version that the store has reached
 	unordered  bool       // the server's lists aren't in the order of keys
 	attempts   int        // since it was last well
 
 	synced, live milestone   // reached, or given up by the run
 	gone         atomic.Bool // the server said 404 to a list
+	guessed      atomic.Bool // the group couldn't be read: a 404 tells nothing
 	fatal        error       // valid once done is closed
 
 	// Set by the fleet before the loop starts.
 	cancel  context.CancelFunc
-	syncCtx context.Context // of the run's step, for what belongs to the run
+	life    context.Context // what outlasts a pause ends with it
+	syncCtx context.Context // of the run's step, for the trace of what belongs to the run
 	done    chan struct{}   // closed when the loop has ended
 }
 
@@ -62,14 +65,30 @@ func newCellLoop(f *fleet, cell Cell) *cellLoop {
 	if cp, ok := f.checkpoints[cell.String()]; ok {
 		c.checkpoint, c.highest = cp, cp.ResourceVersion
 	}
+	if f.aim != nil {
+		c.parts = f.aim.within(cell)
+		if f.aim.covers(cell) {
+			c.checkpoint.ResourceVersion = 0
+		}
+	}
 	return c
 }
 
-// run syncs and follows until ctx ends, and tries again with backoff after any failure.
+// run syncs and follows until ctx ends, stands still while the mirror is paused,
+// and tries again with backoff after any failure.
 func (c *cellLoop) run(ctx context.Context) {
 	wait := backoff{min: c.e.MinBackoff, max: c.e.MaxBackoff}
 	for {
-		err := c.once(ctx, &wait)
+		work, leave, err := c.e.gate.enter(ctx)
+		if err != nil {
+			return
+		}
+		err = c.once(work, &wait)
+		paused := context.Cause(work) == errPaused
+		if paused && ctx.Err() == nil {
+			c.tracker.paused()
+		}
+		leave()
 		if ctx.Err() != nil {
 			return
 		}
@@ -77,34 +96,47 @@ func (c *cellLoop) run(ctx context.Context) {
 			c.fatal = err
 			return
 		}
-		if errors.Is(err, errUnordered) {
-			c.log.Warn("the server doesn't list in the order of keys, comparing in memory from now on")
-			c.unordered = true
-			continue
+		if !paused {
+			c.mend(ctx, err, &wait)
 		}
-		reason := ReasonOf(err)
-		if reason == ReasonExpired {
-			c.log.Info("resource version expired, listing again", "error", err)
-			c.checkpoint.ResourceVersion = 0
-			c.tracker.relist()
-			if wait.failures == 0 {
-				wait.failures++ // a second expiry in a row waits
-				continue
-			}
-		}
-		c.failed(ctx, err, wait.next(retryAfter(err)))
 	}
+}
+
+// mend prepares another attempt after err, and waits until it is due.
+func (c *cellLoop) mend(ctx context.Context, err error, wait *backoff) {
+	if errors.Is(err, errUnordered) {
+		c.log.Warn("the server doesn't list in the order of keys, comparing in memory from now on")
+		c.e.Tracker.warn(WarnUnordered, c.cell.String(), "the server doesn't list in the order of keys: each resync holds the keys of all rows in memory")
+		c.unordered = true
+		return
+	}
+	if ReasonOf(err) == ReasonExpired {
+		c.log.Info("resource version expired, listing again", "error", err)
+		c.checkpoint.ResourceVersion = 0
+		c.tracker.relist()
+		if wait.failures == 0 {
+			wait.failures++ // a second expiry in a row waits
+			return
+		}
+	}
+	c.failed(ctx, err, wait.next(retryAfter(err)))
 }
 
 // once takes the cell from where it stands to live, and returns when that ends.
 func (c *cellLoop) once(ctx context.Context, wait *backoff) error {
 	if c.checkpoint.ResourceVersion == 0 || c.checkpoint.Form != c.form {
-		if err := c.list(ctx); err != nil {
+		if err := c.list(ctx, c.cell); err != nil {
 			return err
 		}
-		c.attempts = 0
+		c.parts, c.attempts = nil, 0
 		c.reachSynced()
 		return c.follow(ctx, wait, nil)
+	}
+	for len(c.parts) > 0 {
+		if err := c.list(ctx, Cell{Resource: c.cell.Resource, Namespace: c.parts[0]}); err != nil {
+			return err
+		}
+		c.parts = c.parts[1:]
 	}
 	return c.resume(ctx, wait)
 }
@@ -115,9 +147,9 @@ func (c *cellLoop) resume(ctx context.Context, wait *backoff) error {
 	if err != nil {
 		return fmt.Errorf("count %s: %w", c.cell, err)
 	}
-	c.tracker.start(PhaseCatchingUp)
+	c.tracker.start(PhaseCatchingUp, "")
 	c.tracker.expect(rows)
-	_, end := c.e.Observer.StartResource(c.syncCtx, c.cell)
+	_, end := c.e.Observer.StartResource(c.traced(ctx), c.cell)
 	var once sync.Once
 	finish := func(err error) {
 		once.Do(func() { end(ResourceResult{Objects: rows, Resumed: true, Err: err}) })
@@ -132,23 +164,51 @@ func (c *cellLoop) resume(ctx context.Context, wait *backoff) error {
 	return err
 }
 
-// list runs a resync with its span, below the run's while the run waits for it.
-func (c *cellLoop) list(ctx context.Context) error {
+// list runs a resync with its span. What is listed is the cell, or a part of it.
+func (c *cellLoop) list(ctx context.Context, what Cell) error {
+	ctx, end := c.e.Observer.StartResource(c.traced(ctx), what)
+	r, err := c.resync(ctx, what)
+	if err == nil && what == c.cell {
+		err = c.finish(ctx, r)
+	}
+	end(ResourceResult{Objects: r.listed, Bytes: r.bytes, Err: err})
+	return err
+}
+
+// traced is ctx below the run's step while the run waits for the cell: a resync
+// of later has a trace of its own.
+func (c *cellLoop) traced(ctx context.Context) context.Context {
 	select {
 	case <-c.synced.done:
+		return ctx
 	default:
-		ctx = c.syncCtx
+		return withValues{ctx, c.syncCtx}
 	}
-	ctx, end := c.e.Observer.StartResource(ctx, c.cell)
-	result, err := c.resync(ctx)
-	result.Err = err
-	end(result)
-	return err
+}
+
+// withValues ends with its first context, and has the values of its second.
+type withValues struct {
+	context.Context
+	values context.Context
+}
+
+// Value implements [context.Context]. The first one's are asked too: the context
+// package finds there how to follow its end.
+func (c withValues) Value(key any) any {
+	if v := c.values.Value(key); v != nil {
+		return v
+	}
+	return c.Context.Value(key)
 }
 
 func (c *cellLoop) reachSynced() {
 	c.gone.Store(false)
 	c.synced.reach()
+}
+
+// rest waits for d, unless someone asks for a retry of the cell.
+func (c *cellLoop) rest(ctx context.Context, d time.Duration) error {
+	return c.e.rest(ctx, d, func(t targets) bool { return t.covers(c.cell) || len(t.within(c.cell)) > 0 })
 }
 
 // failed tells of err, ends the run's wait for the cell where trying again soon
@@ -167,16 +227,16 @@ func (c *cellLoop) failed(ctx context.Context, err error, d time.Duration) {
 		c.live.reach()
 	}
 	c.log.Warn("sync failed", "reason", reason, "error", err, "retry_in", d.Round(time.Millisecond))
-	_ = pause(ctx, d)
+	_ = c.rest(ctx, d)
 }
 
 // purge removes the rows of a resource that the server no longer serves: there
 // are no such objects.
 func (c *cellLoop) purge(ctx context.Context) {
-	if c.gone.Load() {
+	if c.gone.Load() || c.guessed.Load() {
 		return
 	}
-	rows := c.versions()
+	rows := c.versions(c.cell)
 	swept, err := c.sweep(ctx, &extras{}, rows, ^uint64(0)>>1, true)
 	if err == nil {
 		err = c.e.Store.DeleteCheckpoints(ctx, []string{c.cell.String()})
@@ -186,7 +246,7 @@ func (c *cellLoop) purge(ctx context.Context) {
 		return
 	}
 	c.checkpoint, c.highest = Checkpoint{}, 0
-	c.tracker.stored(Counts{Swept: swept}, 0, 0)
+	c.tracker.stored(Counts{Swept: swept}, nil, 0)
 	c.gone.Store(true)
 }
 

@@ -10,6 +10,33 @@ import (
 type CellTracker struct {
 	t  *Tracker
 	rs ResourceStatus
+
+	// What the attempt that lasts has accounted for: a list that starts over
+	// counts from the beginning, and what was counted before doesn't fall.
+	count, bytes int64
+	namespaces   map[string]int64 // objects of the newest list, by namespace
+
+	heardAt time.Time // of the watch, the last time
+	waiting time.Time // since when the oldest event waits for the store; zero: none does
+}
+
+// freshWatch is how long a silent watch counts as one that lives: servers send a
+// bookmark once a minute.
+const freshWatch = 2 * time.Minute
+
+// lag is how many seconds the store is behind the watch; negative when that is
+// unknown.
+func (c *CellTracker) lag(now time.Time) float64 {
+	switch {
+	case c.rs.Watch.State != WatchConnected:
+		return -1
+	case !c.waiting.IsZero():
+		return max(0, now.Sub(c.waiting).Seconds())
+	case now.Sub(c.heardAt) > freshWatch:
+		return -1
+	default:
+		return 0
+	}
 }
 
 func newCellTracker(t *Tracker, cell Cell) *CellTracker {
@@ -31,12 +58,13 @@ func (rs *ResourceStatus) describe(cell Cell) {
 
 // moves lists every legal change of a resource's phase; the tracker refuses the rest.
 var moves = map[Phase][]Phase{
-	PhasePending:    {PhaseListing, PhaseCatchingUp, PhaseRetrying},
-	PhaseListing:    {PhaseSynced, PhaseRetrying, PhaseListing},
-	PhaseCatchingUp: {PhaseSynced, PhaseRetrying, PhaseListing},
-	PhaseSynced:     {PhaseWatching, PhaseRetrying, PhaseListing},
-	PhaseWatching:   {PhaseListing, PhaseRetrying},
-	PhaseRetrying:   {PhaseListing, PhaseCatchingUp, PhaseWatching, PhaseSynced, PhaseRetrying},
+	PhasePending:    {PhaseListing, PhaseCatchingUp, PhaseRetrying, PhasePaused},
+	PhaseListing:    {PhaseSynced, PhaseRetrying, PhaseListing, PhaseCatchingUp, PhasePaused},
+	PhaseCatchingUp: {PhaseSynced, PhaseRetrying, PhaseListing, PhasePaused},
+	PhaseSynced:     {PhaseWatching, PhaseRetrying, PhaseListing, PhasePaused},
+	PhaseWatching:   {PhaseListing, PhaseRetrying, PhasePaused},
+	PhaseRetrying:   {PhaseListing, PhaseCatchingUp, PhaseWatching, PhaseSynced, PhaseRetrying, PhasePaused},
+	PhasePaused:     {PhaseListing, PhaseCatchingUp, PhaseRetrying, PhasePaused},
 }
 
 // Allowed reports whether a resource may go from one phase to another.
@@ -71,6 +99,7 @@ func (c *CellTracker) resetRun() {
 	c.rs.StartTime, c.rs.EndTime, c.rs.NextRetryAt, c.rs.Error = nil, nil, nil, nil
 	c.rs.Attempt = 0
 	c.rs.Watch = Watch{State: WatchPending, LastEventAt: c.rs.Watch.LastEventAt}
+	c.count, c.bytes, c.namespaces, c.waiting = 0, 0, nil, time.Time{}
 }
 
 // settled reports whether the run no longer waits for the cell.
@@ -83,12 +112,18 @@ func (c *CellTracker) settled() bool {
 func (c *CellTracker) running() bool { return c.t.s.Status == InProgress }
 
 // start says that the cell is being brought to one resource version, by a list
-// or from its checkpoint. A resync while live leaves the outcome as it was.
-func (c *CellTracker) start(phase Phase) {
+// or from its checkpoint. A resync while live leaves the outcome as it was. part is
+// the one namespace that is listed; "" is all of the cell.
+func (c *CellTracker) start(phase Phase, part string) {
 	c.update(func(rs *ResourceStatus, now time.Time) {
 		rs.move(phase)
 		rs.NextRetryAt = nil
 		rs.Attempt++
+		c.count, c.bytes = 0, 0
+		delete(c.namespaces, part)
+		if c.namespaces == nil || phase == PhaseListing && part == rs.Namespace {
+			c.namespaces = map[string]int64{}
+		}
 		if c.running() && rs.Status != ResourceCompleted {
 			rs.Status = ResourceInProgress
 			if rs.StartTime == nil {
@@ -122,14 +157,19 @@ func (c *CellTracker) relist() {
 }
 
 // stored accounts for objects that the store acknowledged, or that needed no
-// write. progress says how many objects of the run's own work are among them.
-func (c *CellTracker) stored(d Counts, progress, bytes int64) {
+// write. listed says how many objects of the run's own work are among them.
+func (c *CellTracker) stored(d Counts, listed []namespaceCount, bytes int64) {
 	c.update(func(rs *ResourceStatus, now time.Time) {
 		rs.Counts.add(d)
 		rs.Objects += d.Created - d.Deleted - d.Swept
+		rs.TotalBytes += bytes
+		for _, n := range listed {
+			c.count += n.objects
+			c.namespaces[n.namespace] += n.objects
+		}
+		c.bytes += bytes
 		if c.running() {
-			rs.Count += progress
-			rs.Bytes += bytes
+			rs.Count, rs.Bytes = max(rs.Count, c.count), max(rs.Bytes, c.bytes)
 			if rs.Total != nil && *rs.Total < rs.Count {
 				total := rs.Count
 				rs.Total = &total
@@ -228,10 +268,19 @@ func (c *CellTracker) watch(state WatchState) {
 	})
 }
 
+// paused says that the cell stands still.
+func (c *CellTracker) paused() {
+	c.update(func(rs *ResourceStatus, _ time.Time) {
+		rs.move(PhasePaused)
+		rs.Watch.State, rs.NextRetryAt = WatchPending, nil
+	})
+}
+
 // live says that the watch is connected and has caught up.
 func (c *CellTracker) live() {
-	c.update(func(rs *ResourceStatus, _ time.Time) {
+	c.update(func(rs *ResourceStatus, now time.Time) {
 		rs.move(PhaseWatching)
+		c.heardAt = now
 		rs.Error, rs.NextRetryAt, rs.Attempt = nil, nil, 0
 	})
 }
@@ -241,8 +290,9 @@ func (c *CellTracker) resumed() {
 	c.update(func(rs *ResourceStatus, _ time.Time) { rs.Resumes++ })
 }
 
-// followed records what a watch delivered and the store acknowledged since the last call.
-func (c *CellTracker) followed(d Counts, events Events, rv uint64, buffered int64) {
+// followed records what a watch delivered and the store acknowledged since the
+// last call; buffered bytes wait, the oldest of them since waiting.
+func (c *CellTracker) followed(d Counts, events Events, rv uint64, buffered int64, waiting time.Time) {
 	c.update(func(rs *ResourceStatus, now time.Time) {
 		rs.Counts.add(d)
 		rs.Objects += d.Created - d.Deleted
@@ -250,9 +300,9 @@ func (c *CellTracker) followed(d Counts, events Events, rv uint64, buffered int6
 		rs.Events.Modified += events.Modified
 		rs.Events.Deleted += events.Deleted
 		rs.Events.Bookmark += events.Bookmark
-		rs.Watch.BufferBytes = buffered
+		rs.Watch.BufferBytes, c.waiting = buffered, waiting
 		if events != (Events{}) {
-			rs.Watch.LastEventAt = &now
+			rs.Watch.LastEventAt, c.heardAt = &now, now
 		}
 		if rv > 0 {
 			rs.ResourceVersion = strconv.FormatUint(rv, 10)

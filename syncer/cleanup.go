@@ -4,55 +4,108 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // cleanup connects to both sides, makes what the store needs, and drops what no
 // longer belongs: resources and namespaces that aren't configured any more. What
 // readers still need stays until the sync has replaced it.
 func (e *Engine) cleanup(ctx context.Context, cells *fleet) error {
-	found, err := e.Source.Discover(ctx)
-	if err != nil {
-		return fmt.Errorf("discover resources: %w", err)
+	if err := e.recall(ctx); err != nil {
+		return err
 	}
+	var found Discovery
+	err := e.gate.pass(ctx, func(ctx context.Context) (err error) {
+		if found, err = e.discover(ctx); err != nil {
+			return err
+		}
+		return e.takeOver(ctx, cells)
+	})
+	if err != nil {
+		return err
+	}
+	for _, d := range found.Cells {
+		err := e.gate.pass(ctx, func(ctx context.Context) error { return e.Store.Prepare(ctx, d.Cell.Resource) })
+		if err != nil {
+			return fmt.Errorf("prepare %s: %w", d.Cell.Resource, err)
+		}
+		cells.add(&found, d)
+	}
+	cells.publish()
+	return e.dropForeign(ctx, cells, &found)
+}
+
+// recall reads what the store remembers: a pause that goes on, and past runs.
+func (e *Engine) recall(ctx context.Context) error {
+	control, err := e.Store.Control(ctx)
+	if err != nil {
+		return fmt.Errorf("open store: %w", err)
+	}
+	if control.Paused && !e.Tracker.Status().Control.Paused {
+		e.hold(control)
+		e.Log.Info("the mirror was paused before, and stays so until someone resumes it")
+	}
+	runs, err := e.Store.Runs(ctx, "", MaxRuns)
+	if err != nil {
+		return fmt.Errorf("read past runs: %w", err)
+	}
+	e.Tracker.setHistory(SummarizeRuns(runs).HistorySummary)
+	return nil
+}
+
+// discover asks the source, and warns of what it couldn't read.
+func (e *Engine) discover(ctx context.Context) (Discovery, error) {
+	found, err := e.Source.Discover(ctx)
+	switch {
+	case err != nil:
+		return found, fmt.Errorf("discover resources: %w", err)
+	case len(found.Unread) > 0:
+		e.Tracker.warn(WarnDiscovery, "", "the server can't describe "+strings.Join(found.Unread, ", ")+"; what is mirrored of it stays as it is")
+	default:
+		e.Tracker.calm(WarnDiscovery, "")
+	}
+	return found, nil
+}
+
+// takeOver makes this the writer, and reads from where it goes on.
+func (e *Engine) takeOver(ctx context.Context, cells *fleet) error {
 	epoch, err := e.Store.NextEpoch(ctx)
 	if err != nil {
 		return fmt.Errorf("open store: %w", err)
 	}
 	e.Tracker.setEpoch(epoch)
+	cells.epoch = epoch
 	checkpoints, err := e.Store.Checkpoints(ctx)
 	if err != nil {
 		return fmt.Errorf("read checkpoints: %w", err)
 	}
-	cells.epoch = epoch
 	for _, cp := range checkpoints {
 		cells.checkpoints[cp.Cell] = cp
 	}
-	for _, d := range found {
-		if err := e.Store.Prepare(ctx, d.Cell.Resource); err != nil {
-			return fmt.Errorf("prepare %s: %w", d.Cell.Resource, err)
-		}
-		cells.add(d.Cell)
-	}
-	cells.publish()
-	return e.dropForeign(ctx, cells)
+	return nil
 }
 
-// dropForeign removes the rows that none of the cells covers.
-func (e *Engine) dropForeign(ctx context.Context, cells *fleet) error {
+// dropForeign removes the rows that none of the cells covers, unless they are of a
+// group that couldn't be read: those may be configured.
+func (e *Engine) dropForeign(ctx context.Context, cells *fleet, found *Discovery) error {
 	stored, err := e.Store.Resources(ctx)
 	if err != nil {
 		return fmt.Errorf("read resources of the store: %w", err)
 	}
 	for _, name := range stored {
 		mine := cells.of(name)
-		if len(mine) == 0 {
-			cells.log.Info("dropping a resource that is no longer configured", "resource", name)
-			if err := e.Store.Drop(ctx, name); err != nil {
-				return fmt.Errorf("drop %s: %w", name, err)
-			}
+		_, group, _ := strings.Cut(name, ".")
+		if len(mine) == 0 && found.unread(Resource{Group: group}) {
 			continue
 		}
-		if err := e.narrow(ctx, name, mine, cells); err != nil {
+		err := e.gate.pass(ctx, func(ctx context.Context) error {
+			if len(mine) > 0 {
+				return e.narrow(ctx, name, mine, cells)
+			}
+			cells.log.Info("dropping a resource that is no longer configured", "resource", name)
+			return e.Store.Drop(ctx, name)
+		})
+		if err != nil {
 			return fmt.Errorf("clean up %s: %w", name, err)
 		}
 	}

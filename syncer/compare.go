@@ -21,10 +21,10 @@ type versionReader struct {
 
 const versionChunk = 2000
 
-// versions returns a reader of the cell's rows.
-func (c *cellLoop) versions() *versionReader {
-	r := &versionReader{store: c.e.Store, resource: c.cell.Resource}
-	if ns := c.cell.Namespace; ns != "" {
+// versions returns a reader of the rows of the cell, or of a part of it.
+func (c *cellLoop) versions(of Cell) *versionReader {
+	r := &versionReader{store: c.e.Store, resource: of.Resource}
+	if ns := of.Namespace; ns != "" {
 		r.after, r.before = ns+"/", ns+"0" // '0' follows '/'
 	}
 	return r

@@ -65,14 +65,20 @@ func (o *Options) setDefaults() {
 // Engine mirrors a source into a store. Make it with [NewEngine], and run it once.
 type Engine struct {
 	Options
-	slots chan struct{} // one token a cell that may list now
-	turn  atomic.Int64  // Unix nanoseconds at which the loops were last seen to turn
+	slots    chan struct{} // one token a cell that may list now
+	turn     atomic.Int64  // Unix nanoseconds at which the loops were last seen to turn
+	gate     *gate
+	commands *commands
+	unsaved  []Run // of the goroutine of Run: runs that the store didn't take yet
 }
 
 // NewEngine returns an engine that does nothing until Run.
 func NewEngine(o Options) *Engine {
 	o.setDefaults()
-	return &Engine{Options: o, slots: make(chan struct{}, o.Parallel)}
+	return &Engine{
+		Options: o, slots: make(chan struct{}, o.Parallel),
+		gate: newGate(o.Tracker.stoodStill), commands: newCommands(),
+	}
 }
 
 // Run mirrors until ctx ends, then writes what was accepted and returns nil once
@@ -86,23 +92,72 @@ func (e *Engine) Run(ctx context.Context) error {
 	go e.heartbeat(beat)
 
 	wait := backoff{min: e.MinBackoff, max: e.MaxBackoff}
-	trigger := "startup"
-	for attempt := 0; ; attempt++ {
-		err := e.runOnce(ctx, RunInfo{ID: ulid.Make().String(), Trigger: trigger, Attempt: attempt})
+	run := RunInfo{Trigger: TriggerStartup}
+	for {
+		run.ID = ulid.Make().String()
+		scope, cancel := context.WithCancelCause(ctx)
+		e.commands.cancelWith(cancel)
+		err := e.runOnce(scope, ctx, run)
+		if ctx.Err() == nil && !final(err) {
+			run, err = e.next(scope, ctx, run, err, &wait)
+		}
+		cancel(nil)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if final(err) {
+		if err != nil {
 			return err
 		}
+	}
+}
+
+// next waits until another run is due after the one that ended with err.
+func (e *Engine) next(scope, ctx context.Context, run RunInfo, err error, wait *backoff) (RunInfo, error) {
+	if restart, ok := errors.AsType[*restartError](err); ok {
+		wait.reset()
+		return restart.run, nil
+	}
+	if _, cancelled := errors.AsType[*CancelledError](err); !cancelled {
 		d := wait.next(retryAfter(err))
 		e.Tracker.retryAt(time.Now().Add(d))
-		e.Log.Error("run failed", "error", err, "retry_in", d)
-		if pause(ctx, d) != nil {
-			return nil
+		e.Log.Error("run failed", "run_id", run.ID, "error", err, "retry_in", d.Round(time.Millisecond))
+		next, err := e.awaitRetry(scope, run, d)
+		if err == nil {
+			return next, nil
 		}
-		trigger = "retry"
+		if ctx.Err() != nil {
+			return run, ctx.Err()
+		}
+		e.Tracker.giveUp()
+		e.Log.Info("run isn't tried again", "run_id", run.ID, "error", err)
 	}
+	wait.reset()
+	select {
+	case next := <-e.commands.runs:
+		return next, nil
+	case <-ctx.Done():
+		return run, ctx.Err()
+	}
+}
+
+// awaitRetry waits for d, for a command, and for the end of a pause. It ends with
+// scope, whose cause it returns.
+func (e *Engine) awaitRetry(scope context.Context, run RunInfo, d time.Duration) (RunInfo, error) {
+	again := run
+	again.Trigger, again.Attempt = TriggerRetry, run.Attempt+1
+	rested := make(chan error, 1)
+	waiting, stop := context.WithCancel(scope)
+	defer stop()
+	go func() { rested <- e.rest(waiting, d, func(targets) bool { return true }) }()
+	select {
+	case next := <-e.commands.runs:
+		return next, nil
+	case <-rested:
+	}
+	if err := e.gate.pass(scope, func(context.Context) error { return nil }); err != nil {
+		return run, err
+	}
+	return again, context.Cause(scope)
 }
 
 // final reports whether another attempt can't mend err.
@@ -119,27 +174,36 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// runOnce takes the mirror through the steps, and then keeps it until ctx ends.
-func (e *Engine) runOnce(ctx context.Context, info RunInfo) (err error) {
-	runCtx, endRun := e.Observer.StartRun(ctx, info)
+// runOnce takes the mirror through the steps within scope, and then keeps it until
+// ctx ends or another run is asked for.
+func (e *Engine) runOnce(scope, ctx context.Context, info RunInfo) error {
+	runCtx, endRun := e.Observer.StartRun(scope, info)
 	e.Tracker.startRun(info, e.TraceID(runCtx))
 	log := e.Log.With("run_id", info.ID, "trace_id", e.TraceID(runCtx))
 	log.Info("run started", "trigger", info.Trigger, "attempt", info.Attempt)
 
-	cells := newFleet(e, log)
+	cells := newFleet(e, info, log)
 	defer cells.stop()
-	err = e.steps(runCtx, ctx, cells)
+	err := e.steps(runCtx, ctx, cells)
 	if ctx.Err() != nil {
-		endRun(ctx.Err()) // stopped on the way: the run has no outcome
-		return ctx.Err()
+		endRun(RunResult{Epoch: cells.epoch, Revision: e.Tracker.Status().Revision, Err: ctx.Err()})
+		return ctx.Err() // stopped on the way: the run has no outcome
 	}
-	endRun(err)
+	outcome := RunCompleted
 	if err != nil {
-		e.Tracker.finishRun(err)
+		outcome = RunFailed
+		if cancelled, ok := errors.AsType[*CancelledError](context.Cause(scope)); ok {
+			outcome, err = RunCancelled, cancelled
+		}
+	}
+	e.Tracker.finishRun(err)
+	s := e.Tracker.Status()
+	endRun(RunResult{Epoch: s.Epoch, Revision: s.Revision, Err: err})
+	e.record(ctx, runOf(s, outcome))
+	if err != nil {
+		log.Info("run ended", "outcome", outcome, "duration_ms", *s.DurationMs)
 		return err
 	}
-	e.Tracker.finishRun(nil)
-	s := e.Tracker.Status()
 	log.Info("run completed", "duration_ms", *s.DurationMs, "resources", s.SyncedResources, "failed", s.FailedResources)
 	return cells.follow(ctx)
 }
@@ -185,17 +249,25 @@ func (e *Engine) anySynced() error {
 	return errors.New("no resource could be synced")
 }
 
+// Heartbeat is when the engine's loops were last seen to turn; zero before Run.
+func (e *Engine) Heartbeat() time.Time {
+	if last := e.turn.Load(); last != 0 {
+		return time.Unix(0, last)
+	}
+	return time.Time{}
+}
+
 // stuckAfter is how long the loops may stand still before Alive says so.
 const stuckAfter = 30 * time.Second
 
 // Alive says whether the engine's own loops turn. It knows nothing of the
 // cluster, the store or the sync: none of those is mended by a restart.
 func (e *Engine) Alive() error {
-	last := e.turn.Load()
-	if last == 0 {
+	last := e.Heartbeat()
+	if last.IsZero() {
 		return nil
 	}
-	if age := time.Since(time.Unix(0, last)); age > stuckAfter {
+	if age := time.Since(last); age > stuckAfter {
 		return fmt.Errorf("the engine hasn't turned for %s", age.Round(time.Second))
 	}
 	return nil
@@ -203,7 +275,7 @@ func (e *Engine) Alive() error {
 
 func (e *Engine) heartbeat(ctx context.Context) {
 	for {
-		e.Tracker.turn()
+		e.Tracker.tick()
 		e.turn.Store(time.Now().UnixNano())
 		if pause(ctx, time.Second) != nil {
 			return

@@ -17,6 +17,7 @@ import (
 type mirror struct {
 	t       *testing.T
 	tracker *syncer.Tracker
+	engine  *syncer.Engine
 	stop    context.CancelFunc
 	done    chan error
 }
@@ -29,8 +30,8 @@ func startMirror(t *testing.T, c *cluster, m *memory, change ...func(*syncer.Opt
 		f(&o)
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	run := &mirror{t: t, tracker: tracker, stop: stop, done: make(chan error, 1)}
-	go func() { run.done <- syncer.NewEngine(o).Run(ctx) }()
+	run := &mirror{t: t, tracker: tracker, engine: syncer.NewEngine(o), stop: stop, done: make(chan error, 1)}
+	go func() { run.done <- run.engine.Run(ctx) }()
 	return run
 }
 

@@ -29,6 +29,10 @@ type cluster struct {
 	lists     map[string]int
 
 	resources []syncer.Resource
+	remaining bool                         // tell how many objects follow a batch
+	silent    bool                         // neither bookmarks nor the ends of streams
+	missing   bool                         // resources outside of the core group aren't served
+	unread    []string                     // groups that Discover couldn't read
 	shuffle   bool                         // list in the wrong order
 	refuse    map[string]syncer.Reason     // by resource
 	batch     int                          // objects a batch, 3 if 0
@@ -107,10 +111,39 @@ func (c *cluster) setRefusal(r syncer.Resource, reason syncer.Reason) {
 	c.changed = make(chan struct{})
 }
 
-func (c *cluster) Discover(context.Context) ([]syncer.Discovered, error) {
-	var found []syncer.Discovered
+// setSilent stops watches from being heard of.
+func (c *cluster) setSilent(silent bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.silent = silent
+}
+
+// setOnBatch replaces onBatch while lists are read.
+func (c *cluster) setOnBatch(f func(syncer.Cell) error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.onBatch = f
+}
+
+func (c *cluster) currentOnBatch() func(syncer.Cell) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.onBatch
+}
+
+func (c *cluster) isSilent() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.silent
+}
+
+func (c *cluster) Discover(context.Context) (syncer.Discovery, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found := syncer.Discovery{Unread: c.unread}
 	for _, r := range c.resources {
-		found = append(found, syncer.Discovered{Cell: syncer.Cell{Resource: r}})
+		missing := c.missing && r.Group != ""
+		found.Cells = append(found.Cells, syncer.Discovered{Cell: syncer.Cell{Resource: r}, Missing: missing})
 	}
 	return found, nil
 }
@@ -145,14 +178,18 @@ func (c *cluster) List(ctx context.Context, cell syncer.Cell, yield func(*syncer
 	if err != nil {
 		return 0, err
 	}
+	left := int64(len(keys))
 	for chunk := range slices.Chunk(keys, cmp.Or(c.batch, 3)) {
-		if c.onBatch != nil {
-			if err := c.onBatch(cell); err != nil {
+		if onBatch := c.currentOnBatch(); onBatch != nil {
+			if err := onBatch(cell); err != nil {
 				return 0, err
 			}
 		}
 		b := syncer.NewBatch()
 		b.ResourceVersion = rv
+		if left -= int64(len(chunk)); c.remaining {
+			b.Remaining = left
+		}
 		for _, key := range chunk {
 			o := objects[key]
 			b.Objects = append(b.Objects, o.as(key))
@@ -193,6 +230,9 @@ func (c *cluster) Watch(ctx context.Context, cell syncer.Cell, opts syncer.Watch
 		case <-changed:
 		case <-bookmark:
 			bookmark = time.After(time.Minute)
+			if c.isSilent() {
+				continue
+			}
 			if err := w.Bookmark(next); err != nil {
 				return err
 			}
@@ -228,6 +268,9 @@ type memory struct {
 	rows        map[string]map[string]object
 	checkpoints map[string]syncer.Checkpoint
 	epoch       int64
+	control     syncer.Control
+	controlErr  error // of SaveControl
+	runs        []syncer.Run
 	writes      int // ops that changed a row
 
 	// fault decides, per Write, whether it is applied and what the caller is
@@ -391,6 +434,37 @@ func (m *memory) DeleteCheckpoints(_ context.Context, cells []string) error {
 		delete(m.checkpoints, cell)
 	}
 	return nil
+}
+
+func (m *memory) Control(context.Context) (syncer.Control, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.control, nil
+}
+
+func (m *memory) SaveControl(_ context.Context, c syncer.Control) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.controlErr != nil {
+		return &syncer.StoreError{Err: m.controlErr}
+	}
+	m.control = c
+	return nil
+}
+
+func (m *memory) SaveRun(_ context.Context, run syncer.Run) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.runs = append(m.runs, run)
+	return nil
+}
+
+func (m *memory) Runs(_ context.Context, _ string, limit int) ([]syncer.Run, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	runs := slices.Clone(m.runs)
+	slices.Reverse(runs)
+	return runs[:min(limit, len(runs))], nil
 }
 
 func (m *memory) NextEpoch(context.Context) (int64, error) {

@@ -13,6 +13,7 @@ import (
 // is tried again. Its fields belong to the engine's goroutine.
 type fleet struct {
 	e           *Engine
+	aim         *targets // what a manual run compares; nil: what can resume does
 	log         hclog.Logger
 	epoch       int64
 	checkpoints map[string]Checkpoint // as read at the start, by cell
@@ -20,14 +21,18 @@ type fleet struct {
 	running     sync.WaitGroup
 }
 
-func newFleet(e *Engine, log hclog.Logger) *fleet {
-	return &fleet{e: e, log: log, checkpoints: map[string]Checkpoint{}}
+func newFleet(e *Engine, run RunInfo, log hclog.Logger) *fleet {
+	f := &fleet{e: e, log: log, checkpoints: map[string]Checkpoint{}}
+	if run.Trigger == TriggerManual || len(run.Resources) > 0 || len(run.Namespaces) > 0 {
+		f.aim = &targets{run.Resources, run.Namespaces}
+	}
+	return f
 }
 
-func (f *fleet) add(cell Cell) *cellLoop {
-	c := newCellLoop(f, cell)
+func (f *fleet) add(found *Discovery, d Discovered) {
+	c := newCellLoop(f, d.Cell)
+	c.guessed.Store(d.Missing && found.unread(d.Cell.Resource))
 	f.cells = append(f.cells, c)
-	return c
 }
 
 // of returns the cells of the named resource.
@@ -65,7 +70,7 @@ func (f *fleet) start(life, run context.Context) {
 		ctx, cancel := context.WithCancel(life)
 		syncCtx, cancelSync := context.WithCancel(run)
 		c.cancel = func() { cancel(); cancelSync() }
-		c.syncCtx, c.done = syncCtx, make(chan struct{})
+		c.life, c.syncCtx, c.done = ctx, syncCtx, make(chan struct{})
 		f.running.Go(func() {
 			defer close(c.done)
 			c.run(ctx)
@@ -100,14 +105,14 @@ func (f *fleet) wait(ctx context.Context, reached func(*cellLoop) <-chan struct{
 				return c.fatal
 			}
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		}
 	}
 	return nil
 }
 
 // follow keeps a live fleet in step with the resources that the cluster serves,
-// until ctx ends or a cell has met what can't be mended.
+// until ctx ends, another run is asked for, or a cell has met what can't be mended.
 func (f *fleet) follow(ctx context.Context) error {
 	fatal := make(chan error, 1)
 	watch := func(c *cellLoop) {
@@ -132,7 +137,12 @@ func (f *fleet) follow(ctx context.Context) error {
 			return err
 		case <-ctx.Done():
 			return ctx.Err()
+		case run := <-f.e.commands.runs:
+			return &restartError{run}
 		case <-tick.C:
+		}
+		if f.e.Tracker.Status().Control.Paused {
+			continue
 		}
 		added, err := f.rediscover(ctx)
 		if err != nil {
@@ -149,7 +159,7 @@ func (f *fleet) follow(ctx context.Context) error {
 // rediscover compares the cells with what the cluster serves now, and returns the
 // loops that are to be started.
 func (f *fleet) rediscover(ctx context.Context) ([]*cellLoop, error) {
-	found, err := f.e.Source.Discover(ctx)
+	found, err := f.e.discover(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -158,10 +168,11 @@ func (f *fleet) rediscover(ctx context.Context) ([]*cellLoop, error) {
 		old[c.cell.String()] = c
 	}
 	var next, added []*cellLoop
-	for _, d := range found {
+	for _, d := range found.Cells {
 		c := old[d.Cell.String()]
 		delete(old, d.Cell.String())
 		if c != nil && (d.Missing || c.cell == d.Cell) {
+			c.guessed.Store(d.Missing && found.unread(d.Cell.Resource))
 			next = append(next, c)
 			continue
 		}

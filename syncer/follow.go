@@ -88,9 +88,11 @@ func (f *follower) streams(ctx context.Context) error {
 			f.confirm(f.buf.last()) // a server without bookmarks: all of the stream was read
 		case errors.Is(err, errBufferFull):
 			f.c.log.Warn("store is slower than the cluster, watch closed until it has caught up")
+			f.c.e.Tracker.warn(WarnStoreSlow, f.c.cell.String(), "the store takes changes more slowly than the cluster makes them")
 			if err := f.awaitRoom(ctx); err != nil {
 				return err
 			}
+			f.c.e.Tracker.calm(WarnStoreSlow, f.c.cell.String())
 		default:
 			if err := f.broken(ctx, err); err != nil {
 				return err
@@ -133,7 +135,7 @@ func (f *follower) broken(ctx context.Context, err error) error {
 		f.c.giveUpWaiting(ReasonOf(err))
 	}
 	f.c.log.Warn("watch broken", "error", err, "retry_in", d.Round(time.Millisecond))
-	return pause(ctx, d)
+	return f.c.rest(ctx, d)
 }
 
 // giveUpWaiting settles a cell that hasn't been synced in this run.
@@ -261,7 +263,7 @@ func (f *follower) store(ctx context.Context, ops []Op) error {
 		d := wait.next(0)
 		f.c.tracker.storeFailed(err, time.Now().Add(d))
 		f.c.log.Warn("write failed, repeating it", "ops", len(ops), "error", err, "retry_in", d.Round(time.Millisecond))
-		if err := pause(ctx, d); err != nil {
+		if err := f.c.rest(ctx, d); err != nil {
 			return err
 		}
 	}
@@ -271,7 +273,7 @@ func (f *follower) store(ctx context.Context, ops []Op) error {
 func (f *follower) report(res WriteResult) {
 	counts, events, bytes := f.buf.drain()
 	counts.add(res.counts())
-	f.c.tracker.followed(counts, events, f.buf.checkpoint(), bytes)
+	f.c.tracker.followed(counts, events, f.buf.checkpoint(), bytes, f.buf.waiting())
 	select {
 	case f.drained <- struct{}{}:
 	default:
@@ -312,6 +314,7 @@ func (f *follower) checkpoint(ctx context.Context) error {
 	switch {
 	case err == nil:
 		f.saved = rv
+		f.c.e.Tracker.calm(WarnCheckpoint, f.c.cell.String())
 	case errors.Is(err, ErrStaleEpoch):
 		return err
 	case ctx.Err() != nil:
@@ -319,6 +322,7 @@ func (f *follower) checkpoint(ctx context.Context) error {
 	default:
 		// The older checkpoint is as right; the next one is tried in a moment.
 		f.c.log.Warn("checkpoint not saved", "error", err)
+		f.c.e.Tracker.warn(WarnCheckpoint, f.c.cell.String(), "a restart would repeat more than a second of changes: "+err.Error())
 	}
 	return nil
 }

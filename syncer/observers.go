@@ -11,8 +11,8 @@ func Observers(all ...Observer) Observer { return observers(all) }
 
 type observers []Observer
 
-func (o observers) StartRun(ctx context.Context, run RunInfo) (context.Context, func(error)) {
-	return startAll(ctx, o, func(ctx context.Context, one Observer) (context.Context, func(error)) {
+func (o observers) StartRun(ctx context.Context, run RunInfo) (context.Context, func(RunResult)) {
+	return startAll(ctx, o, func(ctx context.Context, one Observer) (context.Context, func(RunResult)) {
 		return one.StartRun(ctx, run)
 	})
 }

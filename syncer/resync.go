@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"sync"
@@ -11,32 +12,28 @@ import (
 
 // resync brings the store to the state of one list: what differs is written,
 // what is the same isn't, and rows that the complete list doesn't have are deleted
-// at its end. Until then the old rows stay readable.
-func (c *cellLoop) resync(ctx context.Context) (ResourceResult, error) {
+// at its end. Until then the old rows stay readable. What is listed is the cell, or
+// one namespace of it. The pass that is returned is never nil.
+func (c *cellLoop) resync(ctx context.Context, what Cell) (*resync, error) {
+	r := &resync{c: c, what: what}
 	select {
 	case c.e.slots <- struct{}{}:
 		defer func() { <-c.e.slots }()
 	case <-ctx.Done():
-		return ResourceResult{}, ctx.Err()
+		return r, ctx.Err()
 	}
 	if c.checkpoint.Cell == "" {
 		// Rows that an interrupted first fill leaves are known to be of this form.
 		if err := c.save(ctx, 0); err != nil {
-			return ResourceResult{}, err
+			return r, err
 		}
 	}
 	for {
-		r := &resync{c: c}
-		err := r.run(ctx)
-		result := ResourceResult{Objects: r.listed, Bytes: r.bytes}
-		if err != nil {
-			return result, err
+		if err := r.run(ctx); err != nil || !r.extras.overflow {
+			return r, err
 		}
-		if r.extras.overflow {
-			c.log.Info("more rows to delete than one pass keeps, listing again")
-			continue
-		}
-		return result, c.finish(ctx, r)
+		c.log.Info("more rows to delete than one pass keeps, listing again")
+		r = &resync{c: c, what: what}
 	}
 }
 
@@ -56,6 +53,7 @@ func (c *cellLoop) finish(ctx context.Context, r *resync) error {
 // resync is one pass. The source's goroutine owns its fields but the atomic one.
 type resync struct {
 	c        *cellLoop
+	what     Cell
 	force    bool
 	cmp      comparer
 	rows     *versionReader
@@ -69,12 +67,16 @@ type resync struct {
 
 func (r *resync) run(ctx context.Context) error {
 	c := r.c
-	c.tracker.start(PhaseListing)
-	r.rows = c.versions()
+	c.tracker.start(PhaseListing, r.what.Namespace)
+	r.rows = c.versions(r.what)
+	// A pause ends the list, and lets the batches that are under way be written.
 	var writeCtx context.Context
-	r.writers, writeCtx = errgroup.WithContext(ctx)
+	r.writers, writeCtx = errgroup.WithContext(withValues{c.life, ctx})
 	r.writers.SetLimit(c.e.Writers)
-	rv, err := c.e.Source.List(writeCtx, c.cell, func(b *Batch) error { return r.batch(writeCtx, b) })
+	listCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(writeCtx, stop)()
+	rv, err := c.e.Source.List(listCtx, r.what, func(b *Batch) error { return r.batch(listCtx, writeCtx, b) })
 	if werr := r.writers.Wait(); werr != nil {
 		err = werr // the list ended because of it
 	}
@@ -109,8 +111,12 @@ var opSlices = sync.Pool{New: func() any { return new([]Op) }}
 
 // batch compares a batch and hands what must be written to a writer. It blocks
 // while all writers are busy, and so holds the list back.
-func (r *resync) batch(ctx context.Context, b *Batch) error {
-	if err := r.begin(ctx, b.ResourceVersion); err != nil {
+func (r *resync) batch(ctx, writeCtx context.Context, b *Batch) error {
+	err := ctx.Err()
+	if err == nil {
+		err = r.begin(ctx, b.ResourceVersion)
+	}
+	if err != nil {
 		b.Release()
 		return err
 	}
@@ -118,43 +124,64 @@ func (r *resync) batch(ctx context.Context, b *Batch) error {
 		r.c.tracker.expect(r.listed + int64(len(b.Objects)) + b.Remaining)
 	}
 	ops := opSlices.Get().(*[]Op)
-	var bytes int64
+	var size int64
 	for i := range b.Objects {
 		o := &b.Objects[i]
 		changed, err := r.cmp.compare(ctx, o)
 		if err != nil {
 			b.Release()
-			return fmt.Errorf("compare %s: %w", r.c.cell, err)
+			return fmt.Errorf("compare %s: %w", r.what, err)
 		}
-		bytes += int64(len(o.JSON))
+		size += int64(len(o.JSON))
 		if changed {
 			*ops = append(*ops, Op{Object: *o, Force: r.force})
 		}
 	}
+	listed := countNamespaces(b.Objects)
 	n := int64(len(b.Objects))
 	r.listed += n
-	r.bytes += bytes
+	r.bytes += size
 	unchanged := n - int64(len(*ops))
 	if len(*ops) == 0 {
 		b.Release()
 		opSlices.Put(ops)
-		r.c.tracker.stored(Counts{Received: n, Unchanged: unchanged}, n, bytes)
+		r.c.tracker.stored(Counts{Received: n, Unchanged: unchanged}, listed, size)
 		return nil
 	}
 	r.writers.Go(func() error {
 		defer func() { clear(*ops); *ops = (*ops)[:0]; opSlices.Put(ops) }()
 		defer b.Release()
-		res, err := r.c.writeAgain(ctx, *ops)
+		res, err := r.c.writeAgain(writeCtx, *ops)
 		if err != nil {
 			return err
 		}
 		r.rejected.Add(int64(len(res.Rejected)))
 		d := res.counts()
 		d.Received, d.Unchanged = n, d.Unchanged+unchanged
-		r.c.tracker.stored(d, n, bytes)
+		r.c.tracker.stored(d, listed, size)
 		return nil
 	})
 	return nil
+}
+
+// namespaceCount is how many objects of a batch are in one namespace.
+type namespaceCount struct {
+	namespace string
+	objects   int64
+}
+
+// countNamespaces counts runs of the same namespace: lists are in the order of keys.
+func countNamespaces(objects []Object) []namespaceCount {
+	var counts []namespaceCount
+	for i := range objects {
+		ns, _, _ := bytes.Cut(objects[i].Key, []byte{'/'})
+		if n := len(counts); n > 0 && counts[n-1].namespace == string(ns) {
+			counts[n-1].objects++
+			continue
+		}
+		counts = append(counts, namespaceCount{string(ns), 1})
+	}
+	return counts
 }
 
 // sweep deletes the rows that the complete list didn't have.
@@ -165,7 +192,7 @@ func (r *resync) sweep(ctx context.Context) error {
 		}
 	}
 	swept, err := r.c.sweep(ctx, &r.extras, r.rows, r.rv, r.force)
-	r.c.tracker.stored(Counts{Swept: swept}, 0, 0)
+	r.c.tracker.stored(Counts{Swept: swept}, nil, 0)
 	return err
 }
 

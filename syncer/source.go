@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -13,7 +14,7 @@ type Source interface {
 	// Discover resolves the configured names to cells, in their order. A cell
 	// whose resource the server doesn't serve (yet) is among them with Missing
 	// set. A name that can't be meant for any resource is an [*UnknownResourceError].
-	Discover(ctx context.Context) ([]Discovered, error)
+	Discover(ctx context.Context) (Discovery, error)
 
 	// List hands every object of the cell to yield, in batches bounded by count
 	// and bytes, at one resource version, and returns that version. Objects come
@@ -29,6 +30,17 @@ type Source interface {
 	// whether it comes as a status or within the stream.
 	Watch(ctx context.Context, cell Cell, opts WatchOptions, w Watcher) error
 }
+
+// Discovery is what a cluster has of what is configured.
+type Discovery struct {
+	Cells []Discovered
+	// Unread names the API groups that the server couldn't describe, now or ever
+	// before. What they have isn't known, so nothing of it is known to be gone.
+	Unread []string
+}
+
+// unread reports whether nothing of the resource's group is known.
+func (d *Discovery) unread(r Resource) bool { return slices.Contains(d.Unread, r.Group) }
 
 // Discovered is a cell, and whether the server serves its resource now.
 type Discovered struct {

@@ -21,15 +21,18 @@ type State string
 
 // The states that the engine takes.
 const (
-	Idle     State = "idle"
-	Running  State = "running"
-	Retrying State = "retrying"
-	Live     State = "live"
-	Stopped  State = "stopped"
+	Idle       State = "idle" // nothing is mirrored until someone asks for it
+	Running    State = "running"
+	Pausing    State = "pausing" // what is under way is being written
+	Paused     State = "paused"
+	Retrying   State = "retrying" // the run failed, and is tried again
+	Cancelling State = "cancelling"
+	Live       State = "live"
+	Stopped    State = "stopped"
 )
 
 // States lists every State, in the order in which they are shown.
-var States = []State{Idle, Running, Retrying, Live, Stopped}
+var States = []State{Idle, Running, Pausing, Paused, Retrying, Cancelling, Live, Stopped}
 
 // Step is a stage of a run; "" before the first.
 type Step string
@@ -48,7 +51,7 @@ var Steps = []Step{StepCleanup, StepSync, StepInformer, StepDone}
 // Phase is what a resource does now; its status follows from it.
 type Phase string
 
-// The phases of a resource. The last three are those of its watch.
+// The phases of a resource.
 const (
 	PhasePending    Phase = "pending"
 	PhaseListing    Phase = "listing"     // list and compare
@@ -56,6 +59,7 @@ const (
 	PhaseSynced     Phase = "synced"      // at one version; its watch isn't confirmed yet
 	PhaseWatching   Phase = "watching"
 	PhaseRetrying   Phase = "retrying"
+	PhasePaused     Phase = "paused"
 )
 
 // WatchState is the state of a resource's watch stream.
@@ -100,7 +104,8 @@ type Status struct {
 	ObservedAt    time.Time `json:"observedAt"` // when this snapshot was made
 	Cluster       string    `json:"cluster"`
 	Instance      string    `json:"instance"`
-	Trigger       string    `json:"trigger"` // "startup" or "retry"
+	Role          Role      `json:"role"`
+	Trigger       Trigger   `json:"trigger"`
 
 	Status RunStatus `json:"status"`
 	State  State     `json:"state"`
@@ -114,21 +119,69 @@ type Status struct {
 	Partial          bool     `json:"partial"`
 
 	Progress Progress `json:"progress"`
+	ETA      *ETA     `json:"eta"` // null until it means something
 
 	StartTime           *time.Time `json:"startTime"`
 	EndTime             *time.Time `json:"endTime"`
 	DurationMs          *int64     `json:"durationMs"`
 	LastProgressAt      *time.Time `json:"lastProgressAt"`
 	LastSuccessAt       *time.Time `json:"lastSuccessAt"`
+	ActiveSeconds       float64    `json:"activeSeconds"` // of the run, without its pauses, up to observedAt
+	PausedSeconds       float64    `json:"pausedSeconds"` // of the run, up to observedAt
 	InitialSyncComplete bool       `json:"initialSyncCompleted"`
 
 	// ResourceStatus has one entry a cell, in the order of the configuration.
 	ResourceStatus []ResourceStatus `json:"resourceStatus"`
 	StepStatus     []StepStatus     `json:"stepStatus"`
 
-	Retry Retry   `json:"retry"`
-	Error *string `json:"error"`
+	Retry               Retry          `json:"retry"`
+	ConsecutiveFailures int            `json:"consecutiveFailures"` // runs since one last completed
+	Control             Control        `json:"control"`
+	AllowedActions      []Action       `json:"allowedActions"`
+	Warnings            []Warning      `json:"warnings"`
+	Error               *string        `json:"error"`
+	History             HistorySummary `json:"history"`
 }
+
+// Role is what a process is among those that share a mirror.
+type Role string
+
+// The one role that there is: whoever runs an engine writes.
+const Leader Role = "leader"
+
+// Trigger is what started a run.
+type Trigger string
+
+// The triggers of runs.
+const (
+	TriggerStartup Trigger = "startup"
+	TriggerRetry   Trigger = "retry"  // the run before failed
+	TriggerManual  Trigger = "manual" // someone asked for it
+)
+
+// Triggers lists every Trigger, in the order in which they are shown.
+var Triggers = []Trigger{TriggerStartup, TriggerRetry, TriggerManual}
+
+// Warning is something that doesn't stop the mirror, and that its operator
+// should know. There is at most one of each code and resource.
+type Warning struct {
+	Code     WarningCode `json:"code"`
+	Resource string      `json:"resource,omitempty"` // of the cell that it is about
+	Message  string      `json:"message"`
+	Since    time.Time   `json:"since"`
+}
+
+// WarningCode is what a client may branch on.
+type WarningCode string
+
+// The codes of warnings.
+const (
+	WarnDiscovery  WarningCode = "discovery_incomplete" // groups that the server can't describe
+	WarnUnordered  WarningCode = "list_unordered"       // compared in memory
+	WarnStoreSlow  WarningCode = "store_slow"           // a watch was closed until the store has caught up
+	WarnCheckpoint WarningCode = "checkpoint_not_saved"
+	WarnHistory    WarningCode = "history_not_saved"
+)
 
 // Progress is how much of the run is done. Counts cover what the store
 // acknowledged, and never fall within a run.
@@ -183,6 +236,8 @@ type ResourceStatus struct {
 	DeadLetters []DeadLetter `json:"deadLetters,omitempty"`
 	// Errors counts failures by reason since the process started.
 	Errors map[Reason]int64 `json:"-"`
+	// TotalBytes is Bytes of every run since the process started.
+	TotalBytes int64 `json:"-"`
 }
 
 // Counts account for every object that the source delivered since the process
@@ -210,7 +265,10 @@ type Events struct {
 
 // Watch is the state of a cell's watch.
 type Watch struct {
-	State       WatchState `json:"state"`
+	State WatchState `json:"state"`
+	// LagSeconds is how long the oldest event has waited for the store; 0 when none
+	// does and the watch was heard of lately, null when nobody knows.
+	LagSeconds  *float64   `json:"lagSeconds"`
 	LastEventAt *time.Time `json:"lastEventAt"` // of the last event or bookmark
 	BufferBytes int64      `json:"bufferBytes"`
 }

@@ -55,6 +55,18 @@ type Store interface {
 	// DeleteCheckpoints forgets the cells by [Cell.String].
 	DeleteCheckpoints(ctx context.Context, cells []string) error
 
+	// Control is what was last saved, and the zero value before; SaveControl
+	// replaces it, durably.
+	Control(ctx context.Context) (Control, error)
+	SaveControl(ctx context.Context, c Control) error
+
+	// SaveRun keeps a run that ended, and of all that are kept the newest
+	// [MaxRuns]. A run that is saved twice is kept once.
+	SaveRun(ctx context.Context, run Run) error
+	// Runs returns up to limit runs, the newest first, from the one before the
+	// run of the id before on; "" is the newest.
+	Runs(ctx context.Context, before string, limit int) ([]Run, error)
+
 	// NextEpoch raises the writer's epoch and returns it: one more than any before.
 	NextEpoch(ctx context.Context) (int64, error)
 

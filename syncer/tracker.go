@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -17,10 +18,19 @@ type Tracker struct {
 	// changed is closed, and replaced, at each change.
 	changed atomic.Pointer[chan struct{}]
 
-	mu    sync.Mutex
-	s     Status // guarded by mu: the state that the next snapshot is made from
+	mu    sync.Mutex // guards all below
+	s     Status     // the state that the next snapshot is made from
 	cells []*CellTracker
-	byKey map[string]*CellTracker // guarded by mu
+	byKey map[string]*CellTracker
+
+	working    bool // there is work that a pause has to wait for
+	cancelling bool
+	cancelled  bool // the last run was, and so isn't tried again
+	stopped    bool
+
+	pausedAt  time.Time     // of the pause that lasts; zero: none, or no run to pause
+	pausedFor time.Duration // the run's pauses that are over
+	pace      pace
 }
 
 // TrackerOptions say whose state it is.
@@ -38,7 +48,7 @@ func NewTracker(o TrackerOptions) *Tracker {
 	t := &Tracker{now: o.Now, byKey: map[string]*CellTracker{}}
 	t.s = Status{
 		SchemaVersion: 1, Cluster: o.Cluster, Instance: o.Instance,
-		Status: NotStarted, State: Idle, Progress: Progress{Basis: "resources"},
+		Role: Leader, Status: NotStarted, Progress: Progress{Basis: BasisResources},
 	}
 	c := make(chan struct{})
 	t.changed.Store(&c)
@@ -75,15 +85,22 @@ func (t *Tracker) publish() {
 	}
 	next.StepStatus = slices.Clone(t.s.StepStatus)
 	next.CurrentResources = slices.Clone(t.s.CurrentResources)
+	next.Warnings = slices.Clone(t.s.Warnings)
 	t.current.Store(&next)
 	fresh := make(chan struct{})
 	close(*t.changed.Swap(&fresh))
 }
 
-// turn takes the lock that every writer takes, so that a stuck writer shows.
-func (t *Tracker) turn() {
+// tick tells what time alone changes: how long a run has been active, and how
+// long events have waited. A live mirror that waits for nothing stays as it is.
+func (t *Tracker) tick() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	now := t.time()
+	aged := func(c *CellTracker) bool { return c.lag(now) != c.lag(t.s.ObservedAt) }
+	if t.s.Status == InProgress || slices.ContainsFunc(t.cells, aged) {
+		t.publish()
+	}
 }
 
 // time is now in UTC at the precision of the document.
@@ -93,12 +110,17 @@ func (t *Tracker) time() time.Time { return t.now().UTC().Truncate(time.Millisec
 func (t *Tracker) startRun(run RunInfo, traceID string) {
 	t.update(func(s *Status) {
 		now := t.time()
-		s.RunID, s.TraceID, s.Trigger, s.Epoch = run.ID, traceID, run.Trigger, run.Epoch
-		s.Status, s.State, s.Step = InProgress, Running, ""
+		s.RunID, s.TraceID, s.Trigger, s.Epoch = run.ID, traceID, run.Trigger, 0
+		s.Status, s.Step = InProgress, ""
 		s.StartTime, s.EndTime, s.DurationMs, s.LastProgressAt = &now, nil, nil, &now
-		s.Progress = Progress{Basis: "resources"}
+		s.Progress = Progress{Basis: BasisResources}
 		s.StepStatus, s.Error, s.Partial = nil, nil, false
 		s.Retry = Retry{Attempt: run.Attempt}
+		t.cancelling, t.cancelled = false, false
+		t.pausedAt, t.pausedFor, t.pace = time.Time{}, 0, pace{}
+		if s.Control.Paused {
+			t.pausedAt = now
+		}
 		for _, c := range t.cells {
 			c.resetRun()
 		}
@@ -128,18 +150,24 @@ func endStep(s *Status, now time.Time) {
 func (t *Tracker) finishRun(err error) {
 	t.update(func(s *Status) {
 		now := t.time()
+		t.deriveClock(now)
 		endStep(s, now)
 		s.EndTime = &now
 		took := now.Sub(*s.StartTime).Milliseconds()
 		s.DurationMs = &took
+		t.cancelling = false
 		if err != nil {
 			text := err.Error()
-			s.Status, s.State, s.Error = Failed, Retrying, &text
+			_, t.cancelled = errors.AsType[*CancelledError](err)
+			s.Status, s.Error = Failed, &text
+			if !t.cancelled {
+				s.ConsecutiveFailures++
+			}
 			return
 		}
-		s.Status, s.State, s.Step = Completed, Live, StepDone
+		s.Status, s.Step = Completed, StepDone
 		s.StepStatus = append(s.StepStatus, StepStatus{Step: StepDone, StartTime: now})
-		s.InitialSyncComplete, s.LastSuccessAt = true, &now
+		s.InitialSyncComplete, s.LastSuccessAt, s.ConsecutiveFailures = true, &now, 0
 	})
 }
 
@@ -147,12 +175,20 @@ func (t *Tracker) finishRun(err error) {
 func (t *Tracker) retryAt(at time.Time) {
 	t.update(func(s *Status) {
 		at = at.UTC().Truncate(time.Millisecond)
-		s.State, s.Retry.NextRetryAt = Retrying, &at
+		s.Retry.NextRetryAt = &at
 	})
 }
 
+// giveUp says that the failed run isn't tried again.
+func (t *Tracker) giveUp() {
+	t.update(func(s *Status) { t.cancelling, t.cancelled, s.Retry.NextRetryAt = false, true, nil })
+}
+
 // stop says that the engine has ended; what the run reached stays told.
-func (t *Tracker) stop() { t.update(func(s *Status) { s.State = Stopped }) }
+func (t *Tracker) stop() { t.update(func(*Status) { t.stopped = true }) }
+
+// setHistory replaces what is told of past runs.
+func (t *Tracker) setHistory(h HistorySummary) { t.update(func(s *Status) { s.History = h }) }
 
 // setCells makes the tracked cells those of discovered, in that order. Cells that
 // stay keep what is known of them.

@@ -76,7 +76,7 @@ func Verify(ctx context.Context, o VerifyOptions) (VerifyReport, error) {
 	if err != nil {
 		return report, fmt.Errorf("discover resources: %w", err)
 	}
-	for _, d := range found {
+	for _, d := range found.Cells {
 		v := &verifier{o: o, cell: d.Cell}
 		res, err := v.run(ctx)
 		if ctx.Err() != nil {

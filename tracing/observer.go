@@ -20,6 +20,7 @@ const (
 	attrTrigger   = attribute.Key("sidemirror.run.trigger")
 	attrAttempt   = attribute.Key("sidemirror.run.attempt")
 	attrEpoch     = attribute.Key("sidemirror.run.epoch")
+	attrRevision  = attribute.Key("sidemirror.run.revision") // of the status that shows its end
 	attrStep      = attribute.Key("sidemirror.step")
 	attrResource  = attribute.Key("sidemirror.resource.name")
 	attrNamespace = attribute.Key("sidemirror.resource.namespace")
@@ -53,14 +54,14 @@ func TraceID(ctx context.Context) string {
 
 // StartRun begins a trace; it is linked to what asked for the run, and to the
 // attempt before it. The run is where an error counts as given up.
-func (o *Observer) StartRun(ctx context.Context, run syncer.RunInfo) (context.Context, func(error)) {
+func (o *Observer) StartRun(ctx context.Context, run syncer.RunInfo) (context.Context, func(syncer.RunResult)) {
 	attrs := []attribute.KeyValue{
-		attrRunID.String(run.ID), attrTrigger.String(run.Trigger), attrAttempt.Int(run.Attempt),
+		attrRunID.String(run.ID), attrTrigger.String(string(run.Trigger)), attrAttempt.Int(run.Attempt),
 	}
-	if run.Epoch > 0 {
-		attrs = append(attrs, attrEpoch.Int64(run.Epoch))
+	var links []trace.Link
+	if run.Cause != nil {
+		links = link(trace.SpanContextFromContext(run.Cause))
 	}
-	links := link(trace.SpanContextFromContext(ctx))
 	if run.Attempt > 0 {
 		links = append(links, link(o.lastRun())...)
 	}
@@ -69,11 +70,12 @@ func (o *Observer) StartRun(ctx context.Context, run syncer.RunInfo) (context.Co
 	o.mu.Lock()
 	o.last = span.SpanContext()
 	o.mu.Unlock()
-	return withBudget(ctx, runSpans), func(err error) {
-		end(span, err)
-		if outcome(err) == "failed" {
-			span.RecordError(errors.New(redact(err.Error())))
-			span.SetAttributes(reason(err))
+	return withBudget(ctx, runSpans), func(result syncer.RunResult) {
+		span.SetAttributes(attrEpoch.Int64(result.Epoch), attrRevision.Int64(int64(result.Revision)))
+		end(span, result.Err)
+		if outcome(result.Err) == "failed" {
+			span.RecordError(errors.New(redact(result.Err.Error())))
+			span.SetAttributes(reason(result.Err))
 		}
 		span.End()
 	}

@@ -59,7 +59,7 @@ func TestTree(t *testing.T) {
 	_, endResource := o.StartResource(stepCtx, syncer.Cell{Resource: pods})
 	endResource(syncer.ResourceResult{Objects: 7, Bytes: 70})
 	endStep(nil)
-	endRun(nil)
+	endRun(syncer.RunResult{Epoch: 7, Revision: 42})
 
 	run, step, resource := named(t, rec, "sync run"), named(t, rec, "sync step sync"), named(t, rec, "sync resource pods")
 	if step.Parent().SpanID() != run.SpanContext().SpanID() || resource.Parent().SpanID() != step.SpanContext().SpanID() {
@@ -77,8 +77,12 @@ func TestTree(t *testing.T) {
 		t.Errorf("run id = %q", got)
 	}
 
-	_, endRetry := o.StartRun(ctx, syncer.RunInfo{ID: "01K", Trigger: "retry", Attempt: 1})
-	endRetry(nil)
+	if got := attributes(run); got["sidemirror.run.epoch"] != "7" || got["sidemirror.run.revision"] != "42" {
+		t.Errorf("run attributes = %v, want the epoch and the revision that its end has published", got)
+	}
+
+	_, endRetry := o.StartRun(t.Context(), syncer.RunInfo{ID: "01K", Trigger: "retry", Attempt: 1, Cause: ctx})
+	endRetry(syncer.RunResult{})
 	retry := rec.Ended()[len(rec.Ended())-1]
 	if len(retry.Links()) != 2 || retry.SpanContext().TraceID() == run.SpanContext().TraceID() {
 		t.Errorf("retry: links = %v, want a trace of its own with links to the request and the attempt before", retry.Links())
@@ -95,7 +99,7 @@ func TestErrorsAreRecordedOnce(t *testing.T) {
 	o.StoreWrite(ctx, pods, 1, time.Millisecond, err)
 	endResource(syncer.ResourceResult{Err: err})
 	endStep(err)
-	endRun(err)
+	endRun(syncer.RunResult{Err: err})
 	exceptions := 0
 	for _, s := range rec.Ended() {
 		for _, e := range s.Events() {
@@ -125,7 +129,7 @@ func TestErrorsAreRecordedOnce(t *testing.T) {
 		t.Errorf("forbidden = %v, want an error", s.Status())
 	}
 	_, endRun = o.StartRun(t.Context(), syncer.RunInfo{})
-	endRun(context.Canceled)
+	endRun(syncer.RunResult{Err: context.Canceled})
 	if s := rec.Ended()[len(rec.Ended())-1]; s.Status().Code == codes.Error || attributes(s)["sidemirror.outcome"] != "canceled" {
 		t.Errorf("canceled run = %v", s.Status())
 	}
@@ -135,7 +139,7 @@ func TestStreamFlush(t *testing.T) {
 	rec, provider := recorder()
 	o := tracing.NewObserver(provider.Tracer("test"))
 	_, end := o.StartRun(t.Context(), syncer.RunInfo{})
-	end(nil)
+	end(syncer.RunResult{})
 	o.StoreWrite(t.Context(), pods, 1, time.Millisecond, nil)
 	o.StoreWrite(t.Context(), pods, 1, 2*time.Second, nil)
 	if n := len(rec.Ended()); n != 2 {
@@ -225,7 +229,7 @@ func TestMongo(t *testing.T) {
 	}
 	command(ctx, m, 1, time.Minute, nil)
 	command(ctx, m, 2, time.Millisecond, errors.New("hunter2"))
-	end(nil)
+	end(syncer.RunResult{})
 	if n := len(rec.Ended()); n != 1003 {
 		t.Errorf("spans = %d, want the slow and the failed beyond the bound", n)
 	}

@@ -214,6 +214,10 @@ func (discard) Checkpoints(context.Context) ([]syncer.Checkpoint, error)   { ret
 func (discard) SaveCheckpoints(context.Context, []syncer.Checkpoint) error { return nil }
 func (discard) DeleteCheckpoints(context.Context, []string) error          { return nil }
 func (discard) NextEpoch(context.Context) (int64, error)                   { return 1, nil }
+func (discard) Control(context.Context) (syncer.Control, error)            { return syncer.Control{}, nil }
+func (discard) SaveControl(context.Context, syncer.Control) error          { return nil }
+func (discard) SaveRun(context.Context, syncer.Run) error                  { return nil }
+func (discard) Runs(context.Context, string, int) ([]syncer.Run, error)    { return nil, nil }
 func (discard) Close(context.Context) error                                { return nil }
 func (discard) Write(_ context.Context, _ syncer.Resource, ops []syncer.Op) (syncer.WriteResult, error) {
 	return syncer.WriteResult{Created: len(ops)}, nil

@@ -118,19 +118,19 @@ func (o *runOptions) newEngine(
 	c *connection, source syncer.Source, store syncer.Store, tracker *syncer.Tracker, tracer trace.Tracer, log hclog.Logger,
 ) (*syncer.Engine, http.Handler) {
 	durations := exporter.NewDurations(tracker.Status)
-	build := version()
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(
-		exporter.NewCollector(tracker.Status), durations,
-		exporter.NewBuildInfo(build.Version, build.Revision, build.GoVersion),
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	)
 	engine := syncer.NewEngine(syncer.Options{
 		Source: source, Store: store, Tracker: tracker, Log: log.Named("syncer"),
 		// Spans come first: their context carries the trace to the histograms' exemplars.
 		Observer: syncer.Observers(tracing.NewObserver(tracer), durations), TraceID: tracing.TraceID,
 		Parallel: o.parallel, Form: c.form(),
 	})
+	build := version()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		exporter.NewCollector(tracker.Status), durations, exporter.NewHeartbeat(engine.Heartbeat),
+		exporter.NewBuildInfo(build.Version, build.Revision, build.GoVersion),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
 	return engine, exporter.Handler(registry, log.Named("exporter"))
 }
 

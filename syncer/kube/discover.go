@@ -27,25 +27,25 @@ type served struct {
 
 // Discover implements [syncer.Source]. Groups that the server can't describe now
 // count as they were last seen.
-func (s *Source) Discover(ctx context.Context) ([]syncer.Discovered, error) {
+func (s *Source) Discover(ctx context.Context) (syncer.Discovery, error) {
 	c, err := s.catalog(ctx)
 	if err != nil {
-		return nil, err
+		return syncer.Discovery{}, err
 	}
 	found, err := s.choose(c)
+	if err == nil {
+		err = s.leaveOut(c, &found)
+	}
+	if err == nil {
+		err = s.applySelectors(c, found)
+	}
+	if err == nil && len(found) == 0 {
+		err = &syncer.SourceError{Reason: syncer.ReasonInvalid, Err: errors.New("discover: nothing is left to mirror")}
+	}
 	if err != nil {
-		return nil, err
+		return syncer.Discovery{}, err
 	}
-	if err := s.leaveOut(c, &found); err != nil {
-		return nil, err
-	}
-	if err := s.applySelectors(c, found); err != nil {
-		return nil, err
-	}
-	if len(found) == 0 {
-		return nil, &syncer.SourceError{Reason: syncer.ReasonInvalid, Err: errors.New("discover: nothing is left to mirror")}
-	}
-	return s.cells(found), nil
+	return syncer.Discovery{Cells: s.cells(found), Unread: c.unread()}, nil
 }
 
 // catalog is what the server offers, in the order of its preference.
@@ -98,6 +98,16 @@ func (s *Source) catalog(ctx context.Context) (*catalog, error) {
 	}
 	maps.DeleteFunc(s.known, func(gv schema.GroupVersion, _ []served) bool { return !offered[gv] && failed[gv] == nil })
 	return c, nil
+}
+
+// unread names the groups of which something couldn't be read.
+func (c *catalog) unread() []string {
+	var groups []string
+	for gv := range c.failed {
+		groups = append(groups, gv.Group)
+	}
+	slices.Sort(groups)
+	return slices.Compact(groups)
 }
 
 // versions lists the group's versions, the preferred one first.

@@ -31,10 +31,10 @@ func TestAgainstARealAPIServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	found, err := s.Discover(ctx)
-	if err != nil || len(found) != 1 || found[0].Missing {
+	if err != nil || len(found.Cells) != 1 || found.Cells[0].Missing {
 		t.Fatalf("got %v, %v", found, err)
 	}
-	cell := found[0].Cell
+	cell := found.Cells[0].Cell
 	keys, rv, err := list(s, cell)
 	if err != nil || len(keys) != 7 {
 		t.Fatalf("got %v, %v", keys, err)

@@ -454,7 +454,7 @@ func TestDiscover(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(c.want, discovered(found)); d != "" {
+			if d := cmp.Diff(c.want, discovered(found.Cells)); d != "" {
 				t.Errorf("-want +got:\n%s", d)
 			}
 		})
@@ -499,16 +499,19 @@ func TestDiscoverRemembersAGroupThatFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(discovered(before), discovered(after)); d != "" {
-		t.Errorf("-before +after:\n%s", d)
+	if d := cmp.Diff(discovered(before.Cells), discovered(after.Cells)); d != "" || len(after.Unread) != 0 {
+		t.Errorf("unread %v, -before +after:\n%s", after.Unread, d)
 	}
 	fresh := serve(t, kube.Options{Resources: []string{"pods", "deployments.apps"}}, discovery(func(group string) bool { return group == "apps" }))
 	found, err := fresh.Discover(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff([]string{"v1 Pod pods", "v1beta1 Deployment deployments.apps?"}, discovered(found)); d != "" {
+	if d := cmp.Diff([]string{"v1 Pod pods", "v1beta1 Deployment deployments.apps?"}, discovered(found.Cells)); d != "" {
 		t.Errorf("-want +got:\n%s", d)
+	}
+	if d := cmp.Diff([]string{"apps"}, found.Unread); d != "" {
+		t.Errorf("unread groups (-want +got):\n%s", d)
 	}
 	unknown := serve(t, kube.Options{Resources: []string{"deployments"}}, discovery(func(group string) bool { return group == "apps" }))
 	if _, err := unknown.Discover(context.Background()); syncer.ReasonOf(err) != syncer.ReasonUnavailable {

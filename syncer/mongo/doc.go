@@ -9,8 +9,8 @@
 //	  _mirror: {cluster: "prod", uid: "…", rv: 4711, labels: ["app=web"], syncedAt: ISODate("…")},
 //	}
 //
-// Collections that begin with _sidemirror. hold checkpoints and epochs; no
-// resource can have such a name.
+// Collections that begin with _sidemirror. hold checkpoints, epochs, a pause and
+// past runs; no resource can have such a name.
 //
 // # What JSON becomes
 //
@@ -49,5 +49,5 @@
 // that is how the server says stale. Writes are unordered and idempotent.
 //
 // Reading order: codec.go, text.go, number.go, keys.go (JSON to BSON), json.go
-// (and back), store.go, uri.go, prepare.go, write.go, read.go, checkpoint.go, errors.go.
+// (and back), store.go, uri.go, prepare.go, write.go, read.go, checkpoint.go, history.go, errors.go.
 package mongo

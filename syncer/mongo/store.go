@@ -51,6 +51,8 @@ const (
 	ownPrefix             = "_sidemirror."
 	checkpointsCollection = ownPrefix + "checkpoints"
 	epochsCollection      = ownPrefix + "epochs"
+	controlCollection     = ownPrefix + "control"
+	runsCollection        = ownPrefix + "runs"
 	probeCollection       = ownPrefix + "probe"
 )
 

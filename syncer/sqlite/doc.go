@@ -10,7 +10,8 @@
 // The columns are cluster, key ("namespace/name"), namespace and name (both made
 // from key), uid, rv (the resource version), labels (a JSON array of
 // "name=value") and json (the object, byte for byte as it came). Tables that
-// begin with _sidemirror_ hold checkpoints and what else the store needs.
+// begin with _sidemirror_ hold checkpoints, a pause, past runs and what else the
+// store needs.
 //
 // The file is in WAL mode with synchronous=NORMAL: after a crash of the machine
 // the last transactions may be missing, and a checkpoint is never ahead of the
@@ -18,5 +19,5 @@
 // open for longer than one page of rows, so the WAL file stays small.
 //
 // Reading order: store.go (options, connections), conn.go, schema.go,
-// resource.go, write.go, read.go, checkpoint.go, errors.go.
+// resource.go, write.go, read.go, checkpoint.go, history.go, errors.go.
 package sqlite

@@ -9,7 +9,7 @@ import (
 const (
 	// applicationID marks the file as ours: "SDMR".
 	applicationID = 0x53444D52
-	schemaVersion = 1
+	schemaVersion = 2
 	// checkpointPages is when the WAL is moved to the database, 16 MiB: below
 	// that, filling spends its time in fsync.
 	checkpointPages = 4096
@@ -28,10 +28,21 @@ const (
 	createResources = `CREATE TABLE _sidemirror_resources (
 	resource TEXT NOT NULL, cluster TEXT NOT NULL,
 	PRIMARY KEY (resource, cluster)) WITHOUT ROWID`
+	createControl = `CREATE TABLE _sidemirror_control (cluster TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID`
+	createRuns    = `CREATE TABLE _sidemirror_runs (
+	cluster TEXT NOT NULL, id TEXT NOT NULL, json TEXT NOT NULL,
+	PRIMARY KEY (cluster, id)) WITHOUT ROWID`
 )
 
-// makeSchema makes what a new file lacks. It changes nothing in a file that
-// isn't ours, or that a newer version has made.
+// upgrades are what each schema version adds to the one before; an empty file has
+// version 0.
+var upgrades = [schemaVersion][]string{
+	{createCheckpoint, createMeta, createResources},
+	{createControl, createRuns},
+}
+
+// makeSchema makes what a new or an older file lacks. It changes nothing in a file
+// that isn't ours, or that a newer version has made.
 func makeSchema(ctx context.Context, c *conn) error {
 	if _, err := inspect(ctx, c); err != nil {
 		return err
@@ -47,45 +58,45 @@ func makeSchema(ctx context.Context, c *conn) error {
 	}
 	// Taking the lock of the writer shows at once whether the file can be written.
 	_, err := c.transaction(ctx, func(c *conn) error {
-		fresh, err := inspect(ctx, c)
-		if err != nil || !fresh {
+		version, err := inspect(ctx, c)
+		if err != nil || version == schemaVersion {
 			return err
 		}
-		for _, q := range []string{
-			createCheckpoint, createMeta, createResources,
-			fmt.Sprintf("PRAGMA application_id = %d", applicationID),
-			fmt.Sprintf("PRAGMA user_version = %d", schemaVersion),
-		} {
-			if err := c.run(ctx, q); err != nil {
-				return err
+		for _, upgrade := range upgrades[version:] {
+			for _, q := range upgrade {
+				if err := c.run(ctx, q); err != nil {
+					return err
+				}
 			}
 		}
-		return nil
+		if err := c.run(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
+			return err
+		}
+		return c.run(ctx, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion))
 	})
 	return err
 }
 
-// inspect reads whose file it is, and whether it is empty.
-func inspect(ctx context.Context, c *conn) (fresh bool, err error) {
+// inspect reads whose file it is, and of which schema version; 0 is an empty one.
+func inspect(ctx context.Context, c *conn) (version int64, err error) {
 	id, err := c.number(ctx, "PRAGMA application_id")
 	if err != nil {
-		return false, err
+		return 0, err
 	}
-	version, err := c.number(ctx, "PRAGMA user_version")
-	if err != nil {
-		return false, err
+	if version, err = c.number(ctx, "PRAGMA user_version"); err != nil {
+		return 0, err
 	}
 	tables, err := c.number(ctx, "SELECT count(*) FROM sqlite_schema")
 	switch {
 	case err != nil:
-		return false, err
+		return 0, err
 	case tables == 0 && version == 0 && id == 0:
-		return true, nil
-	case id != applicationID:
-		return false, errors.New("the database belongs to another application: name another file")
+		return 0, nil
+	case id != applicationID || version < 1:
+		return 0, errors.New("the database belongs to another application: name another file")
 	case version > schemaVersion:
-		return false, fmt.Errorf("the database has schema version %d, made by a newer sidemirror; this one knows up to %d",
+		return 0, fmt.Errorf("the database has schema version %d, made by a newer sidemirror; this one knows up to %d",
 			version, schemaVersion)
 	}
-	return false, nil
+	return version, nil
 }

@@ -130,6 +130,20 @@ func (s *Store) update(ctx context.Context, what string, f func(*conn) error) er
 	return s.wrap(what, err)
 }
 
+// sync moves what was written to the database, and both to the disk. What another
+// process reads at that moment may keep part of it in the WAL, which is synced too.
+func (s *Store) sync(ctx context.Context, what string) error {
+	c, err := s.take(ctx, s.writer)
+	if err != nil {
+		return s.wrap(what, err)
+	}
+	defer func() { s.writer <- c }()
+	if c == nil {
+		return nil // nothing was written since it was opened
+	}
+	return s.wrap(what, c.run(ctx, "PRAGMA wal_checkpoint(FULL)"))
+}
+
 // openWriter opens the connection that writes, and makes what the file lacks.
 func (s *Store) openWriter(ctx context.Context) (*conn, error) {
 	if err := checkPath(s.path); err != nil {

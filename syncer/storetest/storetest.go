@@ -2,7 +2,7 @@
 // contract promises, and nothing that it doesn't.
 //
 // Reading order: storetest.go (how a case speaks to a store), write.go,
-// ranges.go, json.go, checkpoints.go (the cases).
+// ranges.go, json.go, checkpoints.go, history.go (the cases).
 package storetest
 
 import (
@@ -19,7 +19,7 @@ import (
 // and closed by a cleanup of open's own, which bears that the case has closed
 // the store before. It calls open once a case.
 func Run(t *testing.T, open func(t *testing.T) syncer.Store) {
-	for _, group := range [][]testCase{writeCases, rangeCases, jsonCases, checkpointCases} {
+	for _, group := range [][]testCase{writeCases, rangeCases, jsonCases, checkpointCases, historyCases} {
 		for _, c := range group {
 			t.Run(c.promise, func(t *testing.T) { c.check(&tester{T: t, s: open(t)}) })
 		}
