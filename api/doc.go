@@ -6,5 +6,5 @@
 //
 // Reading order: headers.go (the names and the public middleware), view.go (a
 // snapshot made ready), sanitize.go (what may leave the process), handler.go
-// (the routes), health.go and probes.go, server.go.
+// (the routes), query.go, health.go and probes.go, control.go, history.go, server.go.
 package api

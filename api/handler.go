@@ -3,9 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"runtime/debug"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
@@ -22,9 +20,12 @@ type Options struct {
 	Status func() *syncer.Status
 	// Alive says whether the process's own loops turn; nil is always.
 	Alive func() error
-	// Metrics answers /metrics; nil leaves the route out.
-	Metrics http.Handler
-	Log     hclog.Logger // none
+	// Each of these answers its routes; nil leaves them out.
+	Metrics    http.Handler // /metrics
+	Control    Controller   // POST /api/v1/sync/{action}
+	History    History      // /api/v1/sync/history
+	Namespaces func() ([]syncer.NamespaceProgress, *syncer.Status)
+	Log        hclog.Logger // none
 }
 
 // handler holds what the routes share.
@@ -58,6 +59,15 @@ func NewHandler(o Options) http.Handler {
 	a.read("/startupz", a.started.answer)
 	if o.Metrics != nil {
 		a.read("/metrics", func(w http.ResponseWriter, r *http.Request, _ *view) { o.Metrics.ServeHTTP(w, r) })
+	}
+	if o.Control != nil {
+		a.control()
+	}
+	if o.History != nil {
+		a.read("/api/v1/sync/history", a.pastRuns)
+	}
+	if o.Namespaces != nil {
+		a.read("/api/v1/sync/namespaces", a.syncNamespaces)
 	}
 	a.mux.HandleFunc("/", notFound)
 	a.mux.HandleFunc("/api/v1", notFound)
@@ -137,7 +147,7 @@ var (
 
 // syncStatus answers with the status document.
 func (a *handler) syncStatus(w http.ResponseWriter, r *http.Request, v *view) {
-	if r.URL.RawQuery != "" && !a.noParameters(w, r) {
+	if _, ok := parameters(w, r); !ok {
 		return
 	}
 	h := w.Header()
@@ -156,31 +166,6 @@ func (a *handler) syncStatus(w http.ResponseWriter, r *http.Request, v *view) {
 	h["Content-Type"], h["Content-Length"] = jsonType, v.length
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(body) // the client is gone
-}
-
-// maxNamedParameters bounds how much of a wrong query is repeated.
-const maxNamedParameters = 5
-
-// noParameters refuses a query: the route has no parameters.
-func (a *handler) noParameters(w http.ResponseWriter, r *http.Request) bool {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		newProblem(http.StatusBadRequest, "the query isn't well-formed").write(w)
-		return false
-	}
-	if len(query) == 0 {
-		return true
-	}
-	names := make([]string, 0, len(query))
-	for name := range query {
-		names = append(names, truncate(Sanitize(name), 64))
-	}
-	slices.Sort(names)
-	names = names[:min(len(names), maxNamedParameters)]
-	p := newProblem(http.StatusBadRequest, "unknown query parameters: "+strings.Join(names, ", ")+"; this route has none")
-	p.UnknownParameters = names
-	p.write(w)
-	return false
 }
 
 // matches compares as RFC 9110 section 13.1.2 says: weakly, any of a list, or "*".

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+
+	"github.com/sidemirror/sidemirror/syncer"
 )
 
 // problem is an RFC 9457 problem document. Its type is about:blank: the status
@@ -16,6 +18,10 @@ type problem struct {
 
 	// UnknownParameters names query parameters that the route doesn't have.
 	UnknownParameters []string `json:"unknownParameters,omitempty"`
+	// AllowedActions are those that are possible instead, perhaps none.
+	AllowedActions *[]syncer.Action `json:"allowedActions,omitempty"`
+	// RetryAfterSeconds becomes the header Retry-After.
+	RetryAfterSeconds int `json:"-"`
 }
 
 func newProblem(status int, detail string) problem {
@@ -27,6 +33,9 @@ func (p problem) write(w http.ResponseWriter) {
 	h := w.Header()
 	for _, name := range []string{"Etag", "Content-Encoding", "Last-Modified"} {
 		h.Del(name)
+	}
+	if p.RetryAfterSeconds > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.RetryAfterSeconds))
 	}
 	h.Set("Content-Type", "application/problem+json")
 	writeJSON(w, p.Status, p)

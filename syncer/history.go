@@ -98,6 +98,7 @@ func runOf(s *Status, outcome RunOutcome) Run {
 		ID: s.RunID, TraceID: s.TraceID, Epoch: s.Epoch, Instance: s.Instance, Trigger: s.Trigger, Attempt: s.Retry.Attempt,
 		Outcome: outcome, Partial: s.Partial, StartTime: *s.StartTime, EndTime: *s.EndTime, DurationMs: *s.DurationMs,
 		PausedSeconds: s.PausedSeconds, Objects: s.Progress.Objects.Synced, Bytes: s.Progress.Bytes.Synced, Error: s.Error,
+		Steps: []RunStep{}, Resources: []RunResource{},
 	}
 	for _, step := range s.StepStatus {
 		if step.EndTime != nil {

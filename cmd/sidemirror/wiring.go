@@ -106,6 +106,7 @@ func (o *runOptions) serve(ctx context.Context, c *connection, server *lateServe
 	engine, metrics := o.newEngine(c, source, store, tracker, tracer, out.log)
 	server.use(api.NewHandler(api.Options{
 		Status: tracker.Status, Alive: engine.Alive, Metrics: metrics, Log: out.log.Named("api"),
+		Control: engine, History: store, Namespaces: tracker.Namespaces,
 	}))
 	return together(ctx, engine.Run, server.Run, func(ctx context.Context) error {
 		follow(ctx, out.display, tracker.Status)

@@ -1,0 +1,6 @@
+package api
+
+import "net/http"
+
+// userOf is who asks, "" when nobody knows.
+func userOf(*http.Request) string { return "" }
