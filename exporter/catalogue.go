@@ -157,12 +157,20 @@ var resourceEntries = []entry{
 				put(float64(t.errors[i]), t.label, string(reason))
 			}
 		}},
-	{name: "retries_total", kind: counter, labels: []string{labelResource},
-		help:     "Attempts that are made again after a failure.",
-		resource: func(t *tally, put emit) { put(float64(t.retries), t.label) }},
-	{name: "relists_total", kind: counter, labels: []string{labelResource},
-		help:     "Lists that became necessary because the resource version had expired.",
-		resource: func(t *tally, put emit) { put(float64(t.relists), t.label) }},
+	{name: "retries_total", kind: counter, labels: []string{labelResource, labelReason},
+		help: "Attempts that are made again after a failure, by the failure's reason.",
+		resource: func(t *tally, put emit) {
+			for i, reason := range reasons {
+				put(float64(t.retries[i]), t.label, string(reason))
+			}
+		}},
+	{name: "relists_total", kind: counter, labels: []string{labelResource, labelReason},
+		help: "Lists of what could have resumed: its version had expired, its form had changed, or someone asked for it.",
+		resource: func(t *tally, put emit) {
+			for _, why := range syncer.RelistReasons {
+				put(float64(t.relists[why]), t.label, string(why))
+			}
+		}},
 	{name: "watch_resumes_total", kind: counter, labels: []string{labelResource},
 		help:     "Watches that went on from where the one before ended.",
 		resource: func(t *tally, put emit) { put(float64(t.resumes), t.label) }},

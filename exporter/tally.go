@@ -16,23 +16,18 @@ const (
 
 // tally sums the cells that share a label: those of one resource, or of all others.
 type tally struct {
-	label                     string
-	cells, connected          int
-	status                    syncer.ResourceOutcome // the worst
-	objects, bytes            int64
-	bufferBytes               int64
-	deadLetters               int
-	retries, relists, resumes int64
-	counts                    syncer.Counts
-	events                    syncer.Events
-	errors                    []int64 // in the order of reasons
-	lastEventAt               *time.Time
-}
-
-// badness orders the outcomes from well to worst.
-var badness = []syncer.ResourceOutcome{
-	syncer.ResourceCompleted, syncer.ResourceNotStarted, syncer.ResourceInProgress,
-	syncer.ResourceNotFound, syncer.ResourceForbidden, syncer.ResourceFailed,
+	label            string
+	cells, connected int
+	status           syncer.ResourceOutcome // the worst
+	objects, bytes   int64
+	bufferBytes      int64
+	deadLetters      int
+	resumes          int64
+	relists          map[syncer.RelistReason]int64
+	counts           syncer.Counts
+	events           syncer.Events
+	errors, retries  []int64 // in the order of reasons
+	lastEventAt      *time.Time
 }
 
 // tallies sums the cells of s, in the order of the configuration.
@@ -65,7 +60,10 @@ func tallies(s *syncer.Status) []*tally {
 }
 
 func newTally(label string) *tally {
-	return &tally{label: label, status: badness[0], errors: make([]int64, len(reasons))}
+	return &tally{
+		label: label, status: syncer.ResourceCompleted,
+		errors: make([]int64, len(reasons)), retries: make([]int64, len(reasons)), relists: map[syncer.RelistReason]int64{},
+	}
 }
 
 func (t *tally) add(rs *syncer.ResourceStatus) {
@@ -73,14 +71,13 @@ func (t *tally) add(rs *syncer.ResourceStatus) {
 	if rs.Watch.State == syncer.WatchConnected {
 		t.connected++
 	}
-	if slices.Index(badness, rs.Status) > slices.Index(badness, t.status) {
-		t.status = rs.Status
-	}
+	t.status = syncer.Worst(t.status, rs.Status)
 	t.objects += rs.Objects
 	t.bytes += rs.TotalBytes
 	t.bufferBytes += rs.Watch.BufferBytes
-	t.retries += rs.Retries
-	t.relists += rs.Relists
+	for why, n := range rs.RelistedFor {
+		t.relists[why] += n
+	}
 	t.resumes += rs.Resumes
 	t.deadLetters += distinct(rs.DeadLetters)
 	t.addCounts(rs.Counts)
@@ -88,15 +85,21 @@ func (t *tally) add(rs *syncer.ResourceStatus) {
 	t.events.Modified += rs.Events.Modified
 	t.events.Deleted += rs.Events.Deleted
 	t.events.Bookmark += rs.Events.Bookmark
-	for reason, n := range rs.Errors {
+	addReasons(t.errors, rs.Errors)
+	addReasons(t.retries, rs.RetriedFor)
+	if at := rs.Watch.LastEventAt; at != nil && (t.lastEventAt == nil || at.After(*t.lastEventAt)) {
+		t.lastEventAt = at
+	}
+}
+
+// addReasons adds up in the order of reasons.
+func addReasons(sums []int64, counts map[syncer.Reason]int64) {
+	for reason, n := range counts {
 		i := slices.Index(reasons, reason)
 		if i < 0 {
 			i = len(reasons) - 1
 		}
-		t.errors[i] += n
-	}
-	if at := rs.Watch.LastEventAt; at != nil && (t.lastEventAt == nil || at.After(*t.lastEventAt)) {
-		t.lastEventAt = at
+		sums[i] += n
 	}
 }
 

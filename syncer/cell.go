@@ -38,6 +38,7 @@ type cellLoop struct {
 
 	checkpoint Checkpoint // ResourceVersion 0: nothing to resume from
 	parts      []string   // namespaces that are compared before the cell resumes
+	manual     bool       // it could resume, and someone asked for a list
 	highest    uint64     // the version that the store has reached
 	unordered  bool       // the server's lists aren't in the order of keys
 	attempts   int        // since it was last well
@@ -67,8 +68,8 @@ func newCellLoop(f *fleet, cell Cell) *cellLoop {
 	}
 	if f.aim != nil {
 		c.parts = f.aim.within(cell)
-		if f.aim.covers(cell) {
-			c.checkpoint.ResourceVersion = 0
+		if f.aim.covers(cell) && c.checkpoint.ResourceVersion > 0 {
+			c.manual, c.checkpoint.ResourceVersion = true, 0
 		}
 	}
 	return c
@@ -113,7 +114,7 @@ func (c *cellLoop) mend(ctx context.Context, err error, wait *backoff) {
 	if ReasonOf(err) == ReasonExpired {
 		c.log.Info("resource version expired, listing again", "error", err)
 		c.checkpoint.ResourceVersion = 0
-		c.tracker.relist()
+		c.tracker.relist(RelistExpired)
 		if wait.failures == 0 {
 			wait.failures++ // a second expiry in a row waits
 			return
@@ -124,7 +125,15 @@ func (c *cellLoop) mend(ctx context.Context, err error, wait *backoff) {
 
 // once takes the cell from where it stands to live, and returns when that ends.
 func (c *cellLoop) once(ctx context.Context, wait *backoff) error {
-	if c.checkpoint.ResourceVersion == 0 || c.checkpoint.Form != c.form {
+	if c.checkpoint.ResourceVersion > 0 && c.checkpoint.Form != c.form {
+		c.tracker.relist(RelistForm)
+		c.checkpoint.ResourceVersion = 0
+	}
+	if c.checkpoint.ResourceVersion == 0 {
+		if c.manual {
+			c.tracker.relist(RelistManual)
+			c.manual = false
+		}
 		if err := c.list(ctx, c.cell); err != nil {
 			return err
 		}
@@ -186,19 +195,19 @@ func (c *cellLoop) traced(ctx context.Context) context.Context {
 	}
 }
 
-// withValues ends with its first context, and has the values of its second.
+// withValues ends with its first context, and has the values of both. The first
+// one's come first: the context package finds there how to follow its end.
 type withValues struct {
 	context.Context
 	values context.Context
 }
 
-// Value implements [context.Context]. The first one's are asked too: the context
-// package finds there how to follow its end.
+// Value implements [context.Context].
 func (c withValues) Value(key any) any {
-	if v := c.values.Value(key); v != nil {
+	if v := c.Context.Value(key); v != nil {
 		return v
 	}
-	return c.Context.Value(key)
+	return c.values.Value(key)
 }
 
 func (c *cellLoop) reachSynced() {

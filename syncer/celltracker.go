@@ -1,6 +1,8 @@
 package syncer
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -43,7 +45,6 @@ func newCellTracker(t *Tracker, cell Cell) *CellTracker {
 	c := &CellTracker{t: t}
 	c.rs.Status, c.rs.Phase = ResourceNotStarted, PhasePending
 	c.rs.Watch.State = WatchPending
-	c.rs.Errors = map[Reason]int64{}
 	c.rs.describe(cell)
 	return c
 }
@@ -146,14 +147,28 @@ func (c *CellTracker) expect(total int64) {
 // deadLetter keeps an object that the store refused where the status shows it.
 func (c *CellTracker) deadLetter(key string, rv uint64, err error) {
 	c.update(func(rs *ResourceStatus, now time.Time) {
-		letters := append(rs.DeadLetters, DeadLetter{Key: key, ResourceVersion: rv, Error: err.Error(), Time: now})
+		letters := append(slices.Clip(rs.DeadLetters), DeadLetter{Key: key, ResourceVersion: rv, Error: err.Error(), Time: now})
 		rs.DeadLetters = letters[max(0, len(letters)-MaxDeadLetters):]
 	})
 }
 
 // relist counts a list that wasn't the first of the cell.
-func (c *CellTracker) relist() {
-	c.update(func(rs *ResourceStatus, _ time.Time) { rs.Relists++ })
+func (c *CellTracker) relist(why RelistReason) {
+	c.update(func(rs *ResourceStatus, _ time.Time) {
+		rs.Relists++
+		rs.RelistedFor = plusOne(rs.RelistedFor, why)
+	})
+}
+
+// plusOne returns counts with one more of key. Snapshots share the maps, so a
+// change makes another one.
+func plusOne[K comparable](counts map[K]int64, key K) map[K]int64 {
+	next := maps.Clone(counts)
+	if next == nil {
+		next = map[K]int64{}
+	}
+	next[key]++
+	return next
 }
 
 // stored accounts for objects that the store acknowledged, or that needed no
@@ -223,8 +238,8 @@ func (rs *ResourceStatus) fail(err error, at, now time.Time) {
 	at = at.UTC().Truncate(time.Millisecond)
 	reason := ReasonOf(err)
 	rs.NextRetryAt = &at
-	rs.Errors[reason]++
 	rs.Retries++
+	rs.Errors, rs.RetriedFor = plusOne(rs.Errors, reason), plusOne(rs.RetriedFor, reason)
 	rs.Error = &CellError{Reason: reason, Message: err.Error(), Time: now}
 }
 

@@ -234,11 +234,28 @@ type ResourceStatus struct {
 	Error *CellError `json:"error"`
 	// DeadLetters are the newest objects that the store refused, at most MaxDeadLetters.
 	DeadLetters []DeadLetter `json:"deadLetters,omitempty"`
-	// Errors counts failures by reason since the process started.
-	Errors map[Reason]int64 `json:"-"`
+	// Errors counts failures by reason since the process started, RetriedFor the
+	// attempts that were made again after one, and RelistedFor the lists of Relists.
+	// The maps are replaced, and never changed.
+	Errors      map[Reason]int64       `json:"-"`
+	RetriedFor  map[Reason]int64       `json:"-"`
+	RelistedFor map[RelistReason]int64 `json:"-"`
 	// TotalBytes is Bytes of every run since the process started.
 	TotalBytes int64 `json:"-"`
 }
+
+// RelistReason is why a cell that could have resumed was listed.
+type RelistReason string
+
+// The values of RelistReason.
+const (
+	RelistExpired RelistReason = "expired" // its version is gone from the server
+	RelistForm    RelistReason = "form"    // rows are made in another way than before
+	RelistManual  RelistReason = "manual"  // someone asked for it
+)
+
+// RelistReasons lists every RelistReason, in the order in which they are shown.
+var RelistReasons = []RelistReason{RelistExpired, RelistForm, RelistManual}
 
 // Counts account for every object that the source delivered since the process
 // started: Received = Created + Updated + Unchanged + Deleted + Coalesced + Filtered + DeadLettered + what is

@@ -2,7 +2,6 @@ package syncer
 
 import (
 	"errors"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -79,9 +78,7 @@ func (t *Tracker) publish() {
 	next := t.s
 	next.ResourceStatus = make([]ResourceStatus, len(t.cells))
 	for i, c := range t.cells {
-		next.ResourceStatus[i] = c.rs
-		next.ResourceStatus[i].Errors = maps.Clone(c.rs.Errors)
-		next.ResourceStatus[i].DeadLetters = slices.Clone(c.rs.DeadLetters)
+		next.ResourceStatus[i] = c.rs // what it refers to is replaced, and never changed
 	}
 	next.StepStatus = slices.Clone(t.s.StepStatus)
 	next.CurrentResources = slices.Clone(t.s.CurrentResources)

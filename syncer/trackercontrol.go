@@ -91,7 +91,7 @@ func (t *Tracker) Namespaces() ([]NamespaceProgress, *Status) {
 				byName[ns] = p
 			}
 			p.Objects += objects
-			p.Status = worst(p.Status, c.rs.Status)
+			p.Status = Worst(p.Status, c.rs.Status)
 			p.Resources = append(p.Resources, NamespaceResource{c.rs.Name, c.rs.Status, objects})
 		}
 	}
@@ -120,12 +120,13 @@ func (c *CellTracker) inNamespaces() map[string]int64 {
 	return c.namespaces
 }
 
-// severity orders outcomes: of a namespace's resources the worst one counts.
+// severity orders outcomes from well to worst.
 var severity = []ResourceOutcome{
 	ResourceCompleted, ResourceNotStarted, ResourceInProgress, ResourceNotFound, ResourceForbidden, ResourceFailed,
 }
 
-func worst(a, b ResourceOutcome) ResourceOutcome {
+// Worst is the outcome that counts for a resource that has both.
+func Worst(a, b ResourceOutcome) ResourceOutcome {
 	if slices.Index(severity, b) > slices.Index(severity, a) {
 		return b
 	}
