@@ -387,6 +387,7 @@ func TestEverySnapshotKeepsThePromisesWhateverIsCommanded(t *testing.T) {
 			reasons := []syncer.Reason{"", "", syncer.ReasonForbidden, syncer.ReasonUnavailable, syncer.ReasonNotFound}
 			for range 25 {
 				c.setRefusal(pods, reasons[rnd.IntN(len(reasons))])
+				c.setResources([]syncer.Resource{pods, services, nodes}[:2+rnd.IntN(2)]...)
 				churn(c, pods, 5, rnd.Uint64())
 				cmd := syncer.Command{Action: syncer.Actions[rnd.IntN(len(syncer.Actions))], By: "test"}
 				before := r.tracker.Status()
@@ -400,6 +401,7 @@ func TestEverySnapshotKeepsThePromisesWhateverIsCommanded(t *testing.T) {
 				settle(time.Duration(rnd.IntN(4000)) * time.Millisecond)
 			}
 			c.setRefusal(pods, "")
+			c.setResources(pods, services)
 			c.setOnBatch(nil)
 			for _, a := range []syncer.Action{syncer.ActionResume, syncer.ActionStart} {
 				_, _ = r.engine.Do(t.Context(), syncer.Command{Action: a})

@@ -15,6 +15,7 @@ import (
 )
 
 var pods = syncer.Resource{Version: "v1", Name: "pods", Kind: "Pod", Namespaced: true}
+var nodes = syncer.Resource{Version: "v1", Name: "nodes", Kind: "Node"}
 var services = syncer.Resource{Version: "v1", Name: "services", Kind: "Service", Namespaced: true}
 
 // cluster is a source with the semantics of an API server: one counter of
@@ -107,6 +108,23 @@ func (c *cluster) setRefusal(r syncer.Resource, reason syncer.Reason) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refuse[r.String()] = reason
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// setResources changes what the cluster serves; what goes answers 404.
+func (c *cluster) setResources(resources ...syncer.Resource) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.resources {
+		c.refuse[r.String()] = syncer.ReasonNotFound
+	}
+	for _, r := range resources {
+		if c.refuse[r.String()] == syncer.ReasonNotFound {
+			delete(c.refuse, r.String())
+		}
+	}
+	c.resources = resources
 	close(c.changed)
 	c.changed = make(chan struct{})
 }

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/sidemirror/sidemirror/syncer"
 )
 
@@ -46,6 +48,15 @@ func checkSnapshot(t *testing.T, s *syncer.Status) {
 		"partial only when completed":                !s.Partial || s.Status == syncer.Completed,
 		"an object total isn't below what is synced": p.Objects.Total == nil || *p.Objects.Total >= p.Objects.Synced,
 		"failed has an error, and nothing else":      (s.Error != nil) == (s.Status == syncer.Failed),
+		"an eta is for a run that is getting on":     s.ETA == nil || s.State == syncer.Running && s.ETA.Seconds >= 0 && !s.ETA.CompletesAt.Before(s.ObservedAt),
+		"times don't run backwards":                  s.ActiveSeconds >= 0 && s.PausedSeconds >= 0,
+		"paused is told by state and control alike":  s.State != syncer.Paused && s.State != syncer.Pausing || s.Control.Paused,
+		"live means completed":                       s.State != syncer.Live || s.Status == syncer.Completed,
+		"running means in progress":                  s.State != syncer.Running || s.Status == syncer.InProgress,
+		"idle isn't in progress":                     s.State != syncer.Idle || s.Status != syncer.InProgress,
+		"a paused mirror can be resumed":             s.State != syncer.Paused || slices.Contains(s.AllowedActions, syncer.ActionResume),
+		"nobody resumes what isn't paused":           s.Control.Paused || !slices.Contains(s.AllowedActions, syncer.ActionResume),
+		"a run alone can be cancelled":               s.Status != syncer.Completed || !slices.Contains(s.AllowedActions, syncer.ActionCancel),
 	}
 	for promise, holds := range promises {
 		if !holds {
@@ -68,12 +79,36 @@ func checkSuccession(t *testing.T, a, b *syncer.Status) {
 	if b.RunID != a.RunID {
 		return
 	}
+	if b.ActiveSeconds < a.ActiveSeconds || b.PausedSeconds < a.PausedSeconds {
+		t.Fatalf("active or paused time fell within a run: %v and %v, then %v and %v", a.ActiveSeconds, a.PausedSeconds, b.ActiveSeconds, b.PausedSeconds)
+	}
+	if a.EndTime != nil {
+		if diff := cmp.Diff(ofTheRun(a, b), ofTheRun(b, a)); diff != "" {
+			t.Fatalf("a run changed after its end (-before +after):\n%s", diff)
+		}
+	}
 	if b.Progress.Ratio < a.Progress.Ratio || b.Progress.Objects.Synced < a.Progress.Objects.Synced || b.Progress.Bytes.Synced < a.Progress.Bytes.Synced {
 		t.Fatalf("progress fell within a run: %+v, then %+v", a.Progress, b.Progress)
 	}
 	if a.InitialSyncComplete && !b.InitialSyncComplete {
 		t.Fatal("the initial sync was completed, and isn't any more")
 	}
+}
+
+// ofTheRun is what a terminal document tells of its run: it stays, and so do the
+// cells that are in other too.
+func ofTheRun(s, other *syncer.Status) map[string]any {
+	facts := map[string]any{
+		"status": s.Status, "step": s.Step, "start": s.StartTime, "end": s.EndTime, "duration": s.DurationMs, "progress": s.Progress,
+		"active": s.ActiveSeconds, "paused": s.PausedSeconds, "error": s.Error, "steps": s.StepStatus, "trigger": s.Trigger,
+		"epoch": s.Epoch, "trace": s.TraceID, "attempt": s.Retry.Attempt, "last progress": s.LastProgressAt,
+	}
+	for _, r := range s.ResourceStatus {
+		if slices.ContainsFunc(other.ResourceStatus, func(o syncer.ResourceStatus) bool { return o.Name == r.Name }) {
+			facts[r.Name] = []int64{r.Count, r.Bytes}
+		}
+	}
+	return facts
 }
 
 func TestEverySnapshotKeepsThePromisesOfTheDocument(t *testing.T) {
