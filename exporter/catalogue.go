@@ -64,6 +64,9 @@ var runEntries = []entry{
 				put(boolean(s.Step == one), string(one))
 			}
 		}},
+	{name: "sync_revision", kind: gauge,
+		help:  "Revision of the status that all that is read from it belongs to; begins anew with each process.",
+		whole: func(s *syncer.Status, put emit) { put(float64(s.Revision)) }},
 	{name: "sync_resources", kind: gauge, labels: []string{labelState},
 		help: "Resources by status; one that is limited to namespaces counts once for each.",
 		whole: func(s *syncer.Status, put emit) {
