@@ -83,7 +83,7 @@ func TestCommandsThatAreWrongAreRefusedBeforeTheyReachTheEngine(t *testing.T) {
 			t.Errorf("%s: %s, %d commands, %s; want %d and a problem", name, res.Status, len(e.got), read(t, res), tt.want)
 		}
 	}
-	if res := do(controlled(&engine{}), http.MethodGet, "/api/v1/sync/pause"); res.StatusCode != 405 || res.Header.Get("Allow") != "POST" {
+	if res := do(controlled(&engine{}), http.MethodGet, "/api/v1/sync/pause"); res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") != "POST" {
 		t.Errorf("GET of an action: %s, Allow %q", res.Status, res.Header.Get("Allow"))
 	}
 }
@@ -142,7 +142,7 @@ func getPage(t *testing.T, h http.Handler, target string) page {
 	t.Helper()
 	res := do(h, http.MethodGet, target)
 	body := read(t, res)
-	if res.StatusCode != 200 {
+	if res.StatusCode != http.StatusOK {
 		t.Fatalf("%s: %s %s", target, res.Status, body)
 	}
 	if strings.Contains(body, "hunter2") {
@@ -182,7 +182,7 @@ func TestHistoryPagesThroughEveryRunOnce(t *testing.T) {
 		}
 	}
 	away := api.NewHandler(api.Options{Status: completed, History: runs(-1)})
-	if res := do(away, http.MethodGet, "/api/v1/sync/history"); res.StatusCode != 503 || res.Header.Get("Retry-After") == "" {
+	if res := do(away, http.MethodGet, "/api/v1/sync/history"); res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
 		t.Errorf("store away: %s", res.Status)
 	}
 	empty := read(t, do(api.NewHandler(api.Options{Status: completed, History: runs(0)}), http.MethodGet, "/api/v1/sync/history"))

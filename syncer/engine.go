@@ -152,7 +152,10 @@ func (e *Engine) awaitRetry(scope context.Context, run RunInfo, d time.Duration)
 	select {
 	case next := <-e.commands.runs:
 		return next, nil
-	case <-rested:
+	case err := <-rested:
+		if err != nil {
+			return run, context.Cause(scope)
+		}
 	}
 	if err := e.gate.pass(scope, func(context.Context) error { return nil }); err != nil {
 		return run, err
