@@ -31,13 +31,16 @@ type commandBody struct {
 // control registers POST /api/v1/sync/{action} for each action.
 func (a *handler) control() {
 	for _, action := range syncer.Actions {
-		a.mux.HandleFunc("/api/v1/sync/"+string(action), func(w http.ResponseWriter, r *http.Request) {
+		path := "/api/v1/sync/" + string(action)
+		a.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			if r.Method != http.MethodPost {
 				w.Header().Set("Allow", http.MethodPost)
 				newProblem(http.StatusMethodNotAllowed, "this route is asked for with POST").write(w)
 				return
 			}
-			a.command(w, r, action)
+			if r, ok := a.authorizeControl(w, r, path); ok {
+				a.command(w, r, action)
+			}
 		})
 	}
 }

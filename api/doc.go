@@ -7,4 +7,8 @@
 // Reading order: headers.go (the names and the public middleware), view.go (a
 // snapshot made ready), sanitize.go (what may leave the process), handler.go
 // (the routes), query.go, health.go and probes.go, control.go, history.go, server.go.
+//
+// Who may read the mirror and control it: auth.go (the contracts), authguard.go
+// (what a request goes through), authorize.go (how routes ask), authtokens.go (the
+// tokens of a file); package kubeauth asks the cluster.
 package api

@@ -25,7 +25,10 @@ type Options struct {
 	Control    Controller   // POST /api/v1/sync/{action}
 	History    History      // /api/v1/sync/history
 	Namespaces func() ([]syncer.NamespaceProgress, *syncer.Status)
-	Log        hclog.Logger // none
+	// Guard keeps data and control from those who may not use them; nil lets
+	// everybody.
+	Guard *Guard
+	Log   hclog.Logger // none
 }
 
 // handler holds what the routes share.
@@ -48,6 +51,9 @@ func NewHandler(o Options) http.Handler {
 	}
 	if o.Alive == nil {
 		o.Alive = func() error { return nil }
+	}
+	if o.Guard == nil {
+		o.Guard = NewGuard(GuardOptions{})
 	}
 	a := &handler{Options: o, headers: NewHeaders(o.Status), mux: http.NewServeMux()}
 	a.probes()

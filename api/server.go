@@ -27,6 +27,7 @@ const (
 type Server struct {
 	addr     string
 	log      hclog.Logger
+	tls      bool
 	http     http.Server
 	listener net.Listener // set by Listen
 }
@@ -47,6 +48,10 @@ func NewServer(addr string, h http.Handler, log hclog.Logger) *Server {
 		ErrorLog:          log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 	}}
 }
+
+// UseTLS makes the server speak nothing but TLS, from version 1.2 on, and HTTP/2
+// with those who can. It is called before Run.
+func (s *Server) UseTLS(c *Certificate) { s.tls, s.http.TLSConfig = true, c.config() }
 
 // Listen takes the address, so that a caller can tell of a wrong one before
 // anything else has begun. Run does it otherwise.
@@ -80,8 +85,8 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 	}
 	served := make(chan error, 1)
-	go func() { served <- s.http.Serve(s.listener) }()
-	s.log.Info("listening", "address", s.Addr())
+	go func() { served <- s.serve() }()
+	s.log.Info("listening", "address", s.Addr(), "tls", s.tls)
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve on %s: %w", s.Addr(), err)
@@ -95,6 +100,13 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	<-served //nolint:errcheck // http.ErrServerClosed, since Shutdown has returned
 	return nil
+}
+
+func (s *Server) serve() error {
+	if s.tls {
+		return s.http.ServeTLS(s.listener, "", "")
+	}
+	return s.http.Serve(s.listener)
 }
 
 // cause is what went wrong without the address, which the caller names.
