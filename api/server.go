@@ -73,6 +73,9 @@ func (s *Server) Addr() string {
 	return s.listener.Addr().String()
 }
 
+// Close gives up the address that Listen has taken, where Run isn't called.
+func (s *Server) Close() error { return s.listener.Close() }
+
 // Run serves until ctx ends, then waits at most five seconds for the requests
 // that are being answered, and returns nil. Any other end is an error.
 func (s *Server) Run(ctx context.Context) error {

@@ -26,6 +26,7 @@ const (
 
 // serverOptions are the flags of the commands that ask a running Sidemirror.
 type serverOptions struct {
+	credentialOptions
 	server   string
 	interval time.Duration
 }
@@ -34,6 +35,7 @@ func (o *serverOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.server, "server", "http://127.0.0.1:8080", "`URL` of the Sidemirror to ask")
 	f.DurationVar(&o.interval, "interval", time.Second, "`TIME` between two questions")
+	o.credentialOptions.addFlags(cmd)
 	complete(cmd, "server", cobra.NoFileCompletions)
 	complete(cmd, "interval", cobra.NoFileCompletions)
 }
@@ -47,8 +49,12 @@ func (o *serverOptions) client() (*statusClient, error) {
 	if o.interval <= 0 {
 		return nil, fmt.Errorf("--interval: want more than 0, got %s", o.interval)
 	}
+	transport, err := o.transport(u)
+	if err != nil {
+		return nil, err
+	}
 	u.Path = strings.TrimSuffix(u.Path, "/") + statusPath
-	return &statusClient{http: &http.Client{Timeout: requestTimeout}, url: u.String(), server: u.Redacted()[:len(u.Redacted())-len(statusPath)]}, nil
+	return &statusClient{http: &http.Client{Timeout: requestTimeout, Transport: transport}, url: u.String(), server: u.Redacted()[:len(u.Redacted())-len(statusPath)]}, nil
 }
 
 // statusClient polls one server. It belongs to one goroutine.
@@ -113,7 +119,7 @@ func (c *statusClient) get(ctx context.Context) (*statusAnswer, error) {
 // read takes an answer in.
 func (c *statusClient) read(response *http.Response, body []byte) (*statusAnswer, error) {
 	if response.StatusCode != http.StatusOK {
-		err := errors.New(response.Status + problem(response, body))
+		err := errors.New(response.Status + problem(response, body) + hint(response.StatusCode))
 		if response.StatusCode >= http.StatusInternalServerError {
 			return nil, &noAnswerError{server: c.server, err: err}
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"time"
@@ -62,9 +61,9 @@ func (o *runOptions) run(cmd *cobra.Command) error {
 		return err
 	}
 	out := o.output(cmd.ErrOrStderr())
-	server := newLateServer(o.listen, out.log.Named("api"))
-	if err := server.Listen(cmd.Context()); err != nil {
-		return fmt.Errorf("--listen: %w", err)
+	server, err := o.auth.listen(cmd.Context(), o.listen, c.kube.config, out.log.Named("api"))
+	if err != nil {
+		return err
 	}
 	for _, name := range unknownVariables(cmd.Root(), os.Environ()) {
 		out.log.Warn("unknown environment variable", "name", name)

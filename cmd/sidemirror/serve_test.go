@@ -196,7 +196,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		{"another server", "text/html", "<html>", 200, "URL is no Sidemirror: what it answered isn't a status document"},
 		{"another document", "application/json", `{"status":"ok"}`, 200, "URL is no Sidemirror: what it answered isn't a status document"},
 		{"not found", "text/plain", "404", 404, "URL answered 404 Not Found"},
-		{"problem", "application/problem+json", `{"title":"Forbidden","detail":"No\u001b[2J token"}`, 403, "URL answered 403 Forbidden: No [2J token"},
+		{"problem", "application/problem+json", `{"title":"Forbidden","detail":"No\u001b[2J token"}`, 403, "URL answered 403 Forbidden: No [2J token; give the token of somebody who may with --token-file or SIDEMIRROR_TOKEN"},
 		{"away", "application/problem+json", `{"title":"Starting"}`, 503, "no answer from URL: 503 Service Unavailable: Starting"},
 	}
 	for _, tt := range tests {

@@ -104,7 +104,7 @@ var serviceVariable = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT
 // unknownVariables lists the SIDEMIRROR_ variables in environ that no flag of
 // any command goes by.
 func unknownVariables(root *cobra.Command, environ []string) []string {
-	known := map[string]bool{}
+	known := map[string]bool{tokenVariable: true}
 	for _, cmd := range append(root.Commands(), root) {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
 			known[envName(f.Name)] = !slices.Contains(commandLineOnly, f.Name)

@@ -106,7 +106,7 @@ func (o *runOptions) serve(ctx context.Context, c *connection, server *lateServe
 	engine, metrics := o.newEngine(c, source, store, tracker, tracer, out.log)
 	server.use(api.NewHandler(api.Options{
 		Status: tracker.Status, Alive: engine.Alive, Metrics: metrics, Log: out.log.Named("api"),
-		Control: engine, History: store, Namespaces: tracker.Namespaces,
+		Control: engine, History: store, Namespaces: tracker.Namespaces, Guard: server.guard,
 	}))
 	return together(ctx, engine.Run, server.Run, func(ctx context.Context) error {
 		follow(ctx, out.display, tracker.Status)
@@ -155,6 +155,7 @@ func together(parent context.Context, all ...func(context.Context) error) error 
 // taken is known before anything is dialled.
 type lateServer struct {
 	*api.Server
+	guard   *api.Guard   // set with the address
 	handler http.Handler // set before Run
 }
 
