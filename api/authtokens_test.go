@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -243,4 +244,32 @@ func TestLogTellsWhatHappenedWithoutTokens(t *testing.T) {
 			}
 		}
 	})
+}
+
+// BenchmarkToken is what a request with a token costs beyond its answer.
+func BenchmarkToken(b *testing.B) {
+	for _, tokens := range []int{1, 1000} {
+		b.Run(fmt.Sprint(tokens), func(b *testing.B) {
+			path := filepath.Join(b.TempDir(), "tokens")
+			if err := os.WriteFile(path, []byte(manyTokens(tokens)), 0o600); err != nil {
+				b.Fatal(err)
+			}
+			file, err := api.OpenTokenFile(path, nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			h := api.NewGuard(api.GuardOptions{Authenticator: file, Authorizer: file}).Protect(
+				http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), func(*http.Request) api.Attributes { return api.Attributes{} })
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.Header.Set("Authorization", "Bearer token-number-00000000")
+			w := httptest.NewRecorder()
+			if h.ServeHTTP(w, r); w.Code != http.StatusOK {
+				b.Fatalf("got %d", w.Code)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				h.ServeHTTP(w, r)
+			}
+		})
+	}
 }
