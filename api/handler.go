@@ -3,9 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"runtime/debug"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
@@ -20,6 +18,10 @@ const maxBodyBytes = 1 << 20
 type Options struct {
 	// Status returns the newest snapshot, at once and never nil.
 	Status func() *syncer.Status
+	// Changed returns a channel that is closed at the next change of Status; nil
+	// leaves out what is pushed: streams, and requests that wait.
+	Changed func() <-chan struct{}
+	Push    PushOptions // bounds of what is pushed
 	// Alive says whether the process's own loops turn; nil is always.
 	Alive func() error
 	// Metrics answers /metrics; nil leaves the route out.
@@ -35,6 +37,7 @@ type handler struct {
 	live    probe
 	ready   probe
 	started probe
+	push    *broadcaster // nil without Options.Changed
 }
 
 // route answers one request from one snapshot.
@@ -52,6 +55,7 @@ func NewHandler(o Options) http.Handler {
 	a.probes()
 	a.read("/api/v1/sync/status", a.syncStatus)
 	a.read("/sync/status", a.syncStatus)
+	a.pushed()
 	a.read("/api/v1/health", a.health)
 	a.read("/livez", a.live.answer)
 	a.read("/readyz", a.ready.answer)
@@ -128,72 +132,4 @@ func (a *handler) recover(w *response, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	newProblem(http.StatusInternalServerError, "the request could not be answered; the log says why").write(w)
-}
-
-var (
-	noCache  = []string{"no-cache"}
-	jsonType = []string{"application/json"}
-)
-
-// syncStatus answers with the status document.
-func (a *handler) syncStatus(w http.ResponseWriter, r *http.Request, v *view) {
-	if r.URL.RawQuery != "" && !a.noParameters(w, r) {
-		return
-	}
-	h := w.Header()
-	if matches(r.Header["If-None-Match"], v.etag[0]) {
-		h["Etag"], h["Cache-Control"] = v.etag, noCache
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	body, err := v.render()
-	if err != nil {
-		a.Log.Error("status document can't be rendered", "revision", v.status.Revision, "error", err)
-		newProblem(http.StatusInternalServerError, "the status can't be rendered; the log says why").write(w)
-		return
-	}
-	h["Etag"], h["Cache-Control"] = v.etag, noCache
-	h["Content-Type"], h["Content-Length"] = jsonType, v.length
-	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(body) // the client is gone
-}
-
-// maxNamedParameters bounds how much of a wrong query is repeated.
-const maxNamedParameters = 5
-
-// noParameters refuses a query: the route has no parameters.
-func (a *handler) noParameters(w http.ResponseWriter, r *http.Request) bool {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		newProblem(http.StatusBadRequest, "the query isn't well-formed").write(w)
-		return false
-	}
-	if len(query) == 0 {
-		return true
-	}
-	names := make([]string, 0, len(query))
-	for name := range query {
-		names = append(names, truncate(Sanitize(name), 64))
-	}
-	slices.Sort(names)
-	names = names[:min(len(names), maxNamedParameters)]
-	p := newProblem(http.StatusBadRequest, "unknown query parameters: "+strings.Join(names, ", ")+"; this route has none")
-	p.UnknownParameters = names
-	p.write(w)
-	return false
-}
-
-// matches compares as RFC 9110 section 13.1.2 says: weakly, any of a list, or "*".
-func matches(fields []string, etag string) bool {
-	for _, field := range fields {
-		for rest, more := field, true; more; {
-			var one string
-			one, rest, more = strings.Cut(rest, ",")
-			one = strings.TrimPrefix(strings.TrimSpace(one), "W/")
-			if one == etag || one == "*" {
-				return true
-			}
-		}
-	}
-	return false
 }

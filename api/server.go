@@ -29,6 +29,7 @@ type Server struct {
 	log      hclog.Logger
 	http     http.Server
 	listener net.Listener // set by Listen
+	drain    *drain
 }
 
 // NewServer returns a server of h on addr, "host:port" or ":port", that doesn't
@@ -37,7 +38,9 @@ func NewServer(addr string, h http.Handler, log hclog.Logger) *Server {
 	if log == nil {
 		log = hclog.NewNullLogger()
 	}
-	return &Server{addr: addr, log: log, http: http.Server{
+	d := newDrain()
+	return &Server{addr: addr, log: log, drain: d, http: http.Server{
+		BaseContext:       func(net.Listener) context.Context { return d.in(context.Background()) },
 		Handler:           h,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
@@ -89,10 +92,12 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
+	s.drain.begin()
 	if err := s.http.Shutdown(bound); err != nil {
 		s.log.Warn("requests were cut off", "error", err)
 		_ = s.http.Close() // the listener is closed already
 	}
+	s.drain.wait(bound)
 	<-served //nolint:errcheck // http.ErrServerClosed, since Shutdown has returned
 	return nil
 }
