@@ -6,5 +6,11 @@
 //
 // Reading order: headers.go (the names and the public middleware), view.go (a
 // snapshot made ready), sanitize.go (what may leave the process), handler.go
-// (the routes), health.go and probes.go, server.go.
+// (the routes), status.go and longpoll.go (the document, and waiting for it),
+// health.go and probes.go, server.go.
+//
+// What is pushed begins at envelope.go (what is sent) and document.go (what a
+// reader makes of it); frame.go (one sample, and the change to it from any
+// other), push.go (who samples), stream.go (what a client gets), events.go and
+// ws.go (how), drain.go (how it ends). Package client reads it.
 package api

@@ -98,6 +98,21 @@ func TestEventsResetWhenRevisionsBeginAnew(t *testing.T) {
 	}
 }
 
+// Status may be made anew for each reader: what matters is what it says.
+func TestEventsTellWhatChangedAndNotWhoMadeIt(t *testing.T) {
+	f := newFeed(inProgress())
+	o := f.options()
+	o.Status = func() *syncer.Status { anew := *f.Status(); return &anew }
+	server := startServer(t, o)
+	r := openEvents(t, server.Client(), server.URL+eventsPath, "")
+	r.expect(api.EnvelopeSnapshot)
+	f.publish(func(s *syncer.Status) { s.Revision-- }) // wakes, and changes nothing
+	f.publish(nil)
+	if e := r.expect(api.EnvelopeChange); e.Revision != 43 || e.Since != 42 {
+		t.Errorf("change = %+v, want one from 42 to 43", e)
+	}
+}
+
 // recorder is a client without a network, so that time can be simulated. It stops
 // reading while held isn't nil.
 type recorder struct {
@@ -268,32 +283,37 @@ func TestClientsBeyondTheBoundAreTurnedAway(t *testing.T) {
 	}
 }
 
-// A server's time-outs are meant for answers that are there already.
+// A server's time-outs are meant for answers that are there already. What is
+// waited for is that nothing happens for longer than any of them.
 func TestStreamsOutliveTheServersTimeouts(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
-		f := newFeed(inProgress())
-		o := f.options()
-		o.Push.Heartbeat = 20 * time.Millisecond
-		o.Push.WriteTimeout = 50 * time.Millisecond
-		server := httptest.NewUnstartedServer(api.NewHandler(o))
-		server.Config.ReadTimeout, server.Config.WriteTimeout = 100*time.Millisecond, 100*time.Millisecond
-		server.EnableHTTP2 = http2
-		server.StartTLS()
-		t.Cleanup(server.Close)
-		r := openEvents(t, server.Client(), server.URL+eventsPath, "")
-		if (r.res.ProtoMajor == 2) != http2 {
-			t.Fatalf("protocol = %s", r.res.Proto)
-		}
-		r.expect(api.EnvelopeSnapshot)
-		for range 5 {
-			time.Sleep(60 * time.Millisecond) // what is waited for is that nothing happens
-			f.publish(nil)
-			r.expect(api.EnvelopeChange)
-		}
-		waited, err := server.Client().Get(server.URL + statusPath + "?wait=terminal&timeout=300ms")
-		if err != nil || waited.StatusCode != 200 {
-			t.Errorf("waiting over HTTP/2 %v: %v %v", http2, waited, err)
-		}
+		t.Run(fmt.Sprint("HTTP/2 ", http2), func(t *testing.T) {
+			t.Parallel()
+			const timeout, longer = 500 * time.Millisecond, 700 * time.Millisecond
+			f := newFeed(inProgress())
+			o := f.options()
+			o.Push.WriteTimeout = timeout
+			server := httptest.NewUnstartedServer(api.NewHandler(o))
+			server.Config.ReadTimeout, server.Config.WriteTimeout = timeout, timeout
+			server.EnableHTTP2 = http2
+			server.StartTLS()
+			t.Cleanup(server.Close)
+			r := openEvents(t, server.Client(), server.URL+eventsPath, "")
+			if (r.res.ProtoMajor == 2) != http2 {
+				t.Fatalf("protocol = %s", r.res.Proto)
+			}
+			r.expect(api.EnvelopeSnapshot)
+			for range 2 {
+				time.Sleep(longer)
+				f.publish(nil)
+				r.expect(api.EnvelopeChange)
+			}
+			waited, err := server.Client().Get(server.URL + statusPath + "?wait=terminal&timeout=" + longer.String())
+			if err != nil || waited.StatusCode != http.StatusOK {
+				t.Fatalf("waiting: %v %v", waited, err)
+			}
+			waited.Body.Close()
+		})
 	}
 }
 

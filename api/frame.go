@@ -93,6 +93,23 @@ func newFrame(v *view, tag string, before *frame) (*frame, error) {
 	return f, nil
 }
 
+// same reports whether v shows what f shows. Whoever makes the status anew for
+// each reader hands out other pointers to the same.
+func (f *frame) same(v *view) bool {
+	if f.view.status == v.status {
+		return true
+	}
+	if f.at.revision != v.status.Revision {
+		return false
+	}
+	was, err := f.view.render()
+	if err != nil {
+		return false
+	}
+	is, err := v.render()
+	return err == nil && bytes.Equal(was, is)
+}
+
 // follow dates back what is as it was before. Where a change can't say what
 // happened (a member is gone, the order is another), the floor stays at f.
 func (f *frame) follow(before *frame) {

@@ -161,7 +161,7 @@ func (b *broadcaster) pause() time.Duration {
 // sample makes the newest snapshot the newest frame; the caller holds mu.
 func (b *broadcaster) sample() error {
 	v, before := b.view(), b.frame
-	if before != nil && before.view.status == v.status {
+	if before != nil && before.same(v) {
 		return nil
 	}
 	tag := ""

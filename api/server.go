@@ -87,6 +87,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.log.Info("listening", "address", s.Addr())
 	select {
 	case err := <-served:
+		s.drain.begin()
 		return fmt.Errorf("serve on %s: %w", s.Addr(), err)
 	case <-ctx.Done():
 	}
