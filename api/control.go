@@ -47,7 +47,7 @@ func (a *handler) control() {
 
 // command answers 202 once the command is accepted: what comes of it is in the status.
 func (a *handler) command(w http.ResponseWriter, r *http.Request, action syncer.Action) {
-	if _, ok := parameters(w, r); !ok {
+	if _, ok := readQuery(w, r); !ok {
 		return
 	}
 	body, refused := readCommand(r)

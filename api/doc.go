@@ -6,9 +6,15 @@
 //
 // Reading order: headers.go (the names and the public middleware), view.go (a
 // snapshot made ready), sanitize.go (what may leave the process), handler.go
-// (the routes), query.go, health.go and probes.go, control.go, history.go, server.go.
+// (the routes), query.go, status.go and longpoll.go (the document, and waiting for
+// it), health.go and probes.go, control.go, history.go, server.go.
 //
 // Who may read the mirror and control it: auth.go (the contracts), authguard.go
 // (what a request goes through), authorize.go (how routes ask), authtokens.go (the
 // tokens of a file); package kubeauth asks the cluster.
+//
+// What is pushed begins at envelope.go (what is sent) and document.go (what a
+// reader makes of it); frame.go (one sample, and the change to it from any
+// other), push.go (who samples), stream.go (what a client gets), events.go and
+// ws.go (how), drain.go (how it ends). Package client reads it.
 package api

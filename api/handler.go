@@ -18,6 +18,10 @@ const maxBodyBytes = 1 << 20
 type Options struct {
 	// Status returns the newest snapshot, at once and never nil.
 	Status func() *syncer.Status
+	// Changed returns a channel that is closed at the next change of Status; nil
+	// leaves out what is pushed: streams, and requests that wait.
+	Changed func() <-chan struct{}
+	Push    PushOptions // bounds of what is pushed
 	// Alive says whether the process's own loops turn; nil is always.
 	Alive func() error
 	// Each of these answers its routes; nil leaves them out.
@@ -39,6 +43,7 @@ type handler struct {
 	live    probe
 	ready   probe
 	started probe
+	push    *broadcaster // nil without Options.Changed
 }
 
 // route answers one request from one snapshot.
@@ -59,6 +64,7 @@ func NewHandler(o Options) http.Handler {
 	a.probes()
 	a.read("/api/v1/sync/status", a.syncStatus)
 	a.read("/sync/status", a.syncStatus)
+	a.pushed()
 	a.read("/api/v1/health", a.health)
 	a.read("/livez", a.live.answer)
 	a.read("/readyz", a.ready.answer)
@@ -144,47 +150,4 @@ func (a *handler) recover(w *response, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	newProblem(http.StatusInternalServerError, "the request could not be answered; the log says why").write(w)
-}
-
-var (
-	noCache  = []string{"no-cache"}
-	jsonType = []string{"application/json"}
-)
-
-// syncStatus answers with the status document.
-func (a *handler) syncStatus(w http.ResponseWriter, r *http.Request, v *view) {
-	if _, ok := parameters(w, r); !ok {
-		return
-	}
-	h := w.Header()
-	if matches(r.Header["If-None-Match"], v.etag[0]) {
-		h["Etag"], h["Cache-Control"] = v.etag, noCache
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	body, err := v.render()
-	if err != nil {
-		a.Log.Error("status document can't be rendered", "revision", v.status.Revision, "error", err)
-		newProblem(http.StatusInternalServerError, "the status can't be rendered; the log says why").write(w)
-		return
-	}
-	h["Etag"], h["Cache-Control"] = v.etag, noCache
-	h["Content-Type"], h["Content-Length"] = jsonType, v.length
-	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(body) // the client is gone
-}
-
-// matches compares as RFC 9110 section 13.1.2 says: weakly, any of a list, or "*".
-func matches(fields []string, etag string) bool {
-	for _, field := range fields {
-		for rest, more := field, true; more; {
-			var one string
-			one, rest, more = strings.Cut(rest, ",")
-			one = strings.TrimPrefix(strings.TrimSpace(one), "W/")
-			if one == etag || one == "*" {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -23,7 +23,7 @@ type history struct {
 const defaultRuns = 20
 
 func (a *handler) pastRuns(w http.ResponseWriter, r *http.Request, _ *view) {
-	query, ok := parameters(w, r, "limit", "continue")
+	query, ok := readQuery(w, r, "limit", "continue")
 	if !ok {
 		return
 	}
@@ -72,7 +72,7 @@ const (
 )
 
 func (a *handler) syncNamespaces(w http.ResponseWriter, r *http.Request, _ *view) {
-	query, ok := parameters(w, r, "limit", "continue")
+	query, ok := readQuery(w, r, "limit", "continue")
 	if !ok {
 		return
 	}

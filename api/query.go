@@ -12,10 +12,9 @@ import (
 // maxNamedParameters bounds how much of a wrong query is repeated.
 const maxNamedParameters = 5
 
-// parameters returns the query, or answers with a problem when it isn't
-// well-formed, has a parameter that the route doesn't know, or one twice: a
-// typing error would look like an answer to what was meant.
-func parameters(w http.ResponseWriter, r *http.Request, known ...string) (url.Values, bool) {
+// readQuery returns the query's parameters, each of which is one of known and
+// given once. Anything else is answered with a problem, and ok is false.
+func readQuery(w http.ResponseWriter, r *http.Request, known ...string) (query url.Values, ok bool) {
 	if r.URL.RawQuery == "" {
 		return nil, true
 	}
@@ -24,18 +23,29 @@ func parameters(w http.ResponseWriter, r *http.Request, known ...string) (url.Va
 		newProblem(http.StatusBadRequest, "the query isn't well-formed").write(w)
 		return nil, false
 	}
-	var unknown []string
+	var unknown, twice []string
 	for name, values := range query {
-		if !slices.Contains(known, name) {
+		switch {
+		case !slices.Contains(known, name):
 			unknown = append(unknown, truncate(Sanitize(name), 64))
-		} else if len(values) > 1 {
-			newProblem(http.StatusBadRequest, name+" is there more than once").write(w)
-			return nil, false
+		case len(values) > 1:
+			twice = append(twice, name)
 		}
 	}
-	if len(unknown) == 0 {
-		return query, true
+	if len(unknown) > 0 {
+		refuseParameters(w, unknown, known)
+		return nil, false
 	}
+	if len(twice) > 0 {
+		slices.Sort(twice)
+		newProblem(http.StatusBadRequest, "give each parameter once: "+strings.Join(twice, ", ")).write(w)
+		return nil, false
+	}
+	return query, true
+}
+
+// refuseParameters names what the route doesn't have, and what it has.
+func refuseParameters(w http.ResponseWriter, unknown, known []string) {
 	slices.Sort(unknown)
 	unknown = unknown[:min(len(unknown), maxNamedParameters)]
 	has := "this route has none"
@@ -45,7 +55,6 @@ func parameters(w http.ResponseWriter, r *http.Request, known ...string) (url.Va
 	p := newProblem(http.StatusBadRequest, "unknown query parameters: "+strings.Join(unknown, ", ")+"; "+has)
 	p.UnknownParameters = unknown
 	p.write(w)
-	return nil, false
 }
 
 // whole reads a whole number from 1 to most, or is fallback when there is none.

@@ -30,6 +30,7 @@ type Server struct {
 	tls      bool
 	http     http.Server
 	listener net.Listener // set by Listen
+	drain    *drain
 }
 
 // NewServer returns a server of h on addr, "host:port" or ":port", that doesn't
@@ -38,7 +39,9 @@ func NewServer(addr string, h http.Handler, log hclog.Logger) *Server {
 	if log == nil {
 		log = hclog.NewNullLogger()
 	}
-	return &Server{addr: addr, log: log, http: http.Server{
+	d := newDrain()
+	return &Server{addr: addr, log: log, drain: d, http: http.Server{
+		BaseContext:       func(net.Listener) context.Context { return d.in(context.Background()) },
 		Handler:           h,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
@@ -92,15 +95,18 @@ func (s *Server) Run(ctx context.Context) error {
 	s.log.Info("listening", "address", s.Addr(), "tls", s.tls)
 	select {
 	case err := <-served:
+		s.drain.begin()
 		return fmt.Errorf("serve on %s: %w", s.Addr(), err)
 	case <-ctx.Done():
 	}
 	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
+	s.drain.begin()
 	if err := s.http.Shutdown(bound); err != nil {
 		s.log.Warn("requests were cut off", "error", err)
 		_ = s.http.Close() // the listener is closed already
 	}
+	s.drain.wait(bound)
 	<-served //nolint:errcheck // http.ErrServerClosed, since Shutdown has returned
 	return nil
 }
