@@ -250,11 +250,11 @@ func TestPushRefuses(t *testing.T) {
 			t.Errorf("%s = %d %v %s, want %d %q", target, res.StatusCode, res.Header, body, want.code, want.detail)
 		}
 	}
-	if res := do(h, "HEAD", eventsPath); res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/event-stream" {
+	if res := do(h, "HEAD", eventsPath); res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "text/event-stream" {
 		t.Errorf("HEAD = %d %v", res.StatusCode, res.Header)
 	}
 	for _, path := range []string{eventsPath, socketPath, statusPath + "?wait=terminal"} {
-		if res := do(newHandler(inProgress()), "GET", path); res.StatusCode != 404 && res.StatusCode != 400 {
+		if res := do(newHandler(inProgress()), "GET", path); res.StatusCode != http.StatusNotFound && res.StatusCode != http.StatusBadRequest {
 			t.Errorf("without Changed, %s = %d", path, res.StatusCode)
 		}
 	}

@@ -169,7 +169,7 @@ func (b *broadcaster) sample() error {
 	if before != nil && before.same(v) {
 		return nil
 	}
-	tag := ""
+	var tag string
 	if before != nil && v.status.Revision > before.at.revision {
 		tag = before.at.tag
 	} else {

@@ -67,7 +67,7 @@ func TestStatusRefusesParameters(t *testing.T) {
 		"fields=" + strings.Repeat("x", 999): "...",
 	} {
 		res := do(h, "GET", statusPath+"?"+query)
-		if body := read(t, res); res.StatusCode != 400 || !strings.Contains(body, want) || len(body) > 1500 {
+		if body := read(t, res); res.StatusCode != http.StatusBadRequest || !strings.Contains(body, want) || len(body) > 1500 {
 			t.Errorf("%s = %d %s, want 400 and %q", query, res.StatusCode, body, want)
 		}
 	}
@@ -102,7 +102,7 @@ func TestWaiting(t *testing.T) {
 			res := do(h, "GET", statusPath+"?"+query)
 			body := read(t, res)
 			if want.revision == "" {
-				if res.StatusCode != 400 || time.Since(began) != 0 {
+				if res.StatusCode != http.StatusBadRequest || time.Since(began) != 0 {
 					t.Errorf("%s = %d after %s, want 400 at once", query, res.StatusCode, time.Since(began))
 				}
 				return
@@ -110,7 +110,7 @@ func TestWaiting(t *testing.T) {
 			if took := time.Since(began); took != want.took || res.Header.Get(api.HeaderRevision) != want.revision {
 				t.Errorf("%s: revision %s after %s, want %+v", query, res.Header.Get(api.HeaderRevision), took, want)
 			}
-			if res.StatusCode != 200 || !strings.Contains(body, `"revision":`+want.revision) {
+			if res.StatusCode != http.StatusOK || !strings.Contains(body, `"revision":`+want.revision) {
 				t.Errorf("%s: %d %s, which aren't of the headers' revision", query, res.StatusCode, body)
 			}
 			if done := want.revision == "45" || want.revision == "44"; done && res.Header.Get(api.HeaderStep) != "" {
@@ -131,11 +131,11 @@ func TestWaitingRequestsBeyondTheBoundAreTurnedAway(t *testing.T) {
 		if res := do(h, "GET", path); res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") != "5" {
 			t.Errorf("second: %d %v, want 429 with Retry-After", res.StatusCode, res.Header)
 		}
-		if res := do(h, "GET", statusPath); res.StatusCode != 200 {
+		if res := do(h, "GET", statusPath); res.StatusCode != http.StatusOK {
 			t.Errorf("without waiting: %d, want 200", res.StatusCode)
 		}
 		stop()
-		if res := do(h, "GET", path+"&timeout=1s"); res.StatusCode != 200 {
+		if res := do(h, "GET", path+"&timeout=1s"); res.StatusCode != http.StatusOK {
 			t.Errorf("once the place is free: %d, want 200", res.StatusCode)
 		}
 	})

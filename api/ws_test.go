@@ -27,7 +27,7 @@ func closeCode(t *testing.T, url string, act func(*websocket.Conn)) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.CloseNow() //nolint:errcheck // it is closed already
+	defer conn.CloseNow()
 	if act != nil {
 		act(conn)
 	}
@@ -121,7 +121,7 @@ func TestSocketIsKeptByPings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.CloseNow() //nolint:errcheck // the test is over
+	defer conn.CloseNow()
 	messages := make(chan error)
 	go func() {
 		for {
