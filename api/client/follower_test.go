@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/sidemirror/sidemirror/api"
 	"github.com/sidemirror/sidemirror/api/client"
@@ -106,7 +107,7 @@ func await(t *testing.T, f *client.Follower, what string, ok func() bool) {
 func awaitRevision(t *testing.T, f *client.Follower, s *syncer.Status) {
 	t.Helper()
 	await(t, f, fmt.Sprint("revision ", s.Revision), func() bool { return f.Err() == nil && f.Status().Revision == s.Revision })
-	if diff := cmp.Diff(s, f.Status()); diff != "" {
+	if diff := cmp.Diff(s, f.Status(), cmpopts.EquateEmpty()); diff != "" {
 		t.Fatalf("status (-want +got):\n%s", diff)
 	}
 }
