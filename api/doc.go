@@ -6,5 +6,6 @@
 //
 // Reading order: headers.go (the names and the public middleware), view.go (a
 // snapshot made ready), sanitize.go (what may leave the process), handler.go
-// (the routes), health.go and probes.go, server.go.
+// (the routes), health.go and probes.go, data.go, datafreshness.go, dataquery.go,
+// datatoken.go, datarows.go and databody.go (the mirror's objects), server.go.
 package api

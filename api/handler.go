@@ -24,6 +24,8 @@ type Options struct {
 	Alive func() error
 	// Metrics answers /metrics; nil leaves the route out.
 	Metrics http.Handler
+	// Objects is the mirror itself; nil leaves its routes out.
+	Objects Objects
 	Log     hclog.Logger // none
 }
 
@@ -61,7 +63,7 @@ func NewHandler(o Options) http.Handler {
 	}
 	a.mux.HandleFunc("/", notFound)
 	a.mux.HandleFunc("/api/v1", notFound)
-	a.mux.HandleFunc("/api/v1/", notFound)
+	a.mux.HandleFunc("/api/v1/", a.data)
 	return a
 }
 

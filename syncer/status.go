@@ -211,6 +211,7 @@ type Events struct {
 // Watch is the state of a cell's watch.
 type Watch struct {
 	State       WatchState `json:"state"`
+	LagSeconds  *float64   `json:"lagSeconds"`  // null when unknown
 	LastEventAt *time.Time `json:"lastEventAt"` // of the last event or bookmark
 	BufferBytes int64      `json:"bufferBytes"`
 }

@@ -105,7 +105,7 @@ func (o *runOptions) serve(ctx context.Context, c *connection, server *lateServe
 	tracker := syncer.NewTracker(syncer.TrackerOptions{Cluster: c.kube.cluster, Instance: instance()})
 	engine, metrics := o.newEngine(c, source, store, tracker, tracer, out.log)
 	server.use(api.NewHandler(api.Options{
-		Status: tracker.Status, Alive: engine.Alive, Metrics: metrics, Log: out.log.Named("api"),
+		Status: tracker.Status, Alive: engine.Alive, Metrics: metrics, Objects: store, Log: out.log.Named("api"),
 	}))
 	return together(ctx, engine.Run, server.Run, func(ctx context.Context) error {
 		follow(ctx, out.display, tracker.Status)
