@@ -80,7 +80,7 @@ func TestObjectRoutes(t *testing.T) {
 		head.Body.Close()
 	}
 	res, err := http.Post(m.URL+"/api/v1/pods", "application/json", strings.NewReader("{}"))
-	if err != nil || res.StatusCode != 405 || res.Header.Get("Allow") != "GET, HEAD" {
+	if err != nil || res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") != "GET, HEAD" {
 		t.Errorf("POST = %v, %v, want 405", res, err)
 	}
 	res.Body.Close()
@@ -89,7 +89,7 @@ func TestObjectRoutes(t *testing.T) {
 func TestWithoutAStoreThereAreNoObjectRoutes(t *testing.T) {
 	s := completed()
 	s.ResourceStatus = resources()
-	if res := do(newHandler(s), "GET", "/api/v1/pods"); res.StatusCode != 404 || !strings.Contains(read(t, res), "no such route") {
+	if res := do(newHandler(s), "GET", "/api/v1/pods"); res.StatusCode != http.StatusNotFound || !strings.Contains(read(t, res), "no such route") {
 		t.Errorf("code = %d, want 404", res.StatusCode)
 	}
 }
@@ -159,7 +159,7 @@ func TestWrongQueriesAreRefusedWithWhatToDo(t *testing.T) {
 	} {
 		res, body := m.get(target)
 		var p struct{ Detail string }
-		if err := json.Unmarshal([]byte(body), &p); err != nil || res.StatusCode != 400 || !strings.Contains(p.Detail, want) {
+		if err := json.Unmarshal([]byte(body), &p); err != nil || res.StatusCode != http.StatusBadRequest || !strings.Contains(p.Detail, want) {
 			t.Errorf("%s = %d %s, want 400 with %q", target, res.StatusCode, body, want)
 		}
 		if got := res.Header.Get("Content-Type"); got != "application/problem+json" {
@@ -196,7 +196,7 @@ func TestAnswersSayHowFreshTheirResourceIs(t *testing.T) {
 		}
 	}
 	m.status.Store(&syncer.Status{Status: syncer.NotStarted})
-	if res, body := m.get("/api/v1/pods"); res.StatusCode != 503 || !strings.Contains(body, "isn't known yet") {
+	if res, body := m.get("/api/v1/pods"); res.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "isn't known yet") {
 		t.Errorf("before discovery = %d %s, want 503", res.StatusCode, body)
 	}
 }

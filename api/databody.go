@@ -89,16 +89,16 @@ func (a *handler) list(w http.ResponseWriter, r *http.Request, m *mirrored, q *l
 	out := newBody(w)
 	defer out.release()
 	s := &rows{objects: a.Objects, resource: m.Resource, query: q}
-	out.WriteString(listHead(m.Resource))
+	_, _ = out.WriteString(listHead(m.Resource)) // the buffer keeps an error until Flush
 	err := s.each(r.Context(), func(o *syncer.Object) error {
 		if s.count > 1 {
-			out.WriteByte(',')
+			_ = out.WriteByte(',')
 		}
 		_, err := out.Write(o.JSON)
 		return err
 	})
 	if err == nil {
-		out.WriteString(listTail(m, q, s))
+		_, _ = out.WriteString(listTail(m, q, s))
 		err = out.Flush()
 	}
 	switch {

@@ -95,7 +95,7 @@ func TestStoreErrorBeforeTheAnswerBeginsIsAProblem(t *testing.T) {
 		res := do(handlerOf(&source{json: kilobyte, before: func(context.Context, int) error {
 			return errors.New("dial mongodb://root:hunter2@db: refused")
 		}}), "GET", path)
-		if body := read(t, res); res.StatusCode != 503 || strings.Contains(body, "mongodb") || !strings.Contains(body, "the log says why") {
+		if body := read(t, res); res.StatusCode != http.StatusServiceUnavailable || strings.Contains(body, "mongodb") || !strings.Contains(body, "the log says why") {
 			t.Errorf("%s = %d %s, want 503 without the store's own words", path, res.StatusCode, body)
 		}
 		if got := res.Header.Get("Content-Type"); got != "application/problem+json" {
@@ -113,7 +113,7 @@ func TestStoreErrorWithinTheAnswerCutsItOff(t *testing.T) {
 	}}))
 	defer server.Close()
 	for _, accept := range []string{"identity", "gzip"} {
-		r, _ := http.NewRequestWithContext(t.Context(), "GET", server.URL+"/api/v1/pods", nil)
+		r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/api/v1/pods", nil)
 		r.Header.Set("Accept-Encoding", accept)
 		res, err := server.Client().Do(r)
 		if err == nil {
@@ -138,7 +138,7 @@ func TestClientThatHangsUpEndsTheRead(t *testing.T) {
 	})))
 	defer server.Close()
 	ctx, hangUp := context.WithCancel(t.Context())
-	r, _ := http.NewRequestWithContext(ctx, "GET", server.URL+"/api/v1/pods", nil)
+	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/api/v1/pods", nil)
 	res, err := server.Client().Do(r)
 	if err != nil {
 		t.Fatal(err)

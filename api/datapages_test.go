@@ -3,6 +3,7 @@ package api_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -123,10 +124,10 @@ func TestContinueTokensBelongToTheirQuery(t *testing.T) {
 	token := m.list("/api/v1/pods?limit=3&labelSelector=app").Metadata.Continue
 	good := func(query string) bool {
 		res, body := m.get(query + "&continue=" + url.QueryEscape(token))
-		if res.StatusCode == 400 && !strings.Contains(body, "start over") {
+		if res.StatusCode == http.StatusBadRequest && !strings.Contains(body, "start over") {
 			t.Errorf("%s = %s", query, body)
 		}
-		return res.StatusCode == 200
+		return res.StatusCode == http.StatusOK
 	}
 	for query, want := range map[string]bool{
 		"/api/v1/pods?labelSelector=app":                                       true,

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -93,6 +94,19 @@ func objectKeys(l objectList) []string {
 	return keys
 }
 
+// commandNames is what -o name prints of a list.
+func commandNames(r syncer.ResourceStatus, l objectList) string {
+	kind := strings.ToLower(r.Resource)
+	if r.Group != "" {
+		kind += "." + r.Group
+	}
+	var lines strings.Builder
+	for _, item := range l.Items {
+		fmt.Fprintf(&lines, "%s/%s\n", kind, item["metadata"].(map[string]any)["name"])
+	}
+	return lines.String()
+}
+
 // eachStore runs a test on a daemon that mirrors c into either store, and has
 // completed its first sync.
 func eachStore(t *testing.T, c *kubetest.Cluster, test func(t *testing.T, d *daemon)) {
@@ -123,6 +137,10 @@ func TestMirrorListsWhatTheAPIServerLists(t *testing.T) {
 			got.Metadata, want.Metadata = objectList{}.Metadata, objectList{}.Metadata
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s (-want +got):\n%.2000s", r.Name, diff)
+			}
+			printed, err := exec.Command(d.path, "get", r.Name, "-o", "name", "--chunk-size", "7", "--server", d.server).CombinedOutput()
+			if diff := cmp.Diff(commandNames(r, want), string(printed)); err != nil || diff != "" {
+				t.Errorf("get %s: %v (-want +got):\n%.2000s", r.Name, err, diff)
 			}
 		}
 		sameSelections(t, client, d)

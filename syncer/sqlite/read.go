@@ -49,13 +49,14 @@ func (s *Store) Read(ctx context.Context, r syncer.Resource, q syncer.Query, yie
 	var page []syncer.Object
 	for left := q.Limit; left > 0; left -= len(page) {
 		q.Limit = min(left, pageRows)
-		full, err := false, error(nil)
-		if page, full, err = s.page(ctx, what, r, q, page[:0]); err != nil {
-			if isNoTable(err) {
-				return nil
-			}
+		rows, full, err := s.page(ctx, what, r, q, page[:0])
+		switch {
+		case isNoTable(err):
+			return nil
+		case err != nil:
 			return err
 		}
+		page = rows
 		for i := range page {
 			if err := yield(&page[i]); err != nil {
 				return err
