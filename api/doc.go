@@ -13,6 +13,9 @@
 // (what a request goes through), authorize.go (how routes ask), authtokens.go (the
 // tokens of a file); package kubeauth asks the cluster.
 //
+// The mirror's objects: data.go, datafreshness.go, dataquery.go, datatoken.go,
+// datarows.go and databody.go.
+//
 // What is pushed begins at envelope.go (what is sent) and document.go (what a
 // reader makes of it); frame.go (one sample, and the change to it from any
 // other), push.go (who samples), stream.go (what a client gets), events.go and

@@ -28,6 +28,7 @@ type Options struct {
 	Metrics    http.Handler // /metrics
 	Control    Controller   // POST /api/v1/sync/{action}
 	History    History      // /api/v1/sync/history
+	Objects    Objects      // /api/v1/{resource}: the mirror itself
 	Namespaces func() ([]syncer.NamespaceProgress, *syncer.Status)
 	// Guard keeps data and control from those who may not use them; nil lets
 	// everybody.
@@ -83,7 +84,7 @@ func NewHandler(o Options) http.Handler {
 	}
 	a.mux.HandleFunc("/", notFound)
 	a.mux.HandleFunc("/api/v1", notFound)
-	a.mux.HandleFunc("/api/v1/", notFound)
+	a.mux.HandleFunc("/api/v1/", a.data)
 	return a
 }
 

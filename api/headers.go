@@ -19,18 +19,24 @@ const (
 	HeaderDuration        = "X-Sync-Duration"         // when completed: "5234ms"
 	HeaderError           = "X-Sync-Error"            // when failed
 	HeaderRevision        = "X-Sync-Revision"         // the snapshot's
+
+	// Of the resource that a response with mirrored objects is about; absent when unknown.
+	HeaderResourceVersion = "X-Sync-Resource-Version" // the mirror is at this version, or behind it
+	HeaderLag             = "X-Sync-Lag"              // of its watch: "1234ms"
 )
 
-// HeaderNames lists every header that [Headers] may set.
+// HeaderNames lists every header that responses of the API may carry; [Headers]
+// sets all but those of one resource.
 var HeaderNames = []string{
 	HeaderStatus, HeaderStep, HeaderProgress, HeaderCurrentResource,
 	HeaderEndTime, HeaderDuration, HeaderError, HeaderRevision,
+	HeaderResourceVersion, HeaderLag,
 }
 
 // endTimeLayout is RFC 3339 with milliseconds; the time has to be in UTC.
 const endTimeLayout = "2006-01-02T15:04:05.000Z"
 
-var exposedHeaders = []string{strings.Join(HeaderNames, ", ")}
+var exposedHeaders = []string{strings.Join(HeaderNames, ", ") + ", " + headerWarning}
 
 // Headers adds the state of the sync to responses, also to those of an
 // application that embeds it. Make it with [NewHeaders]; it may be used

@@ -59,8 +59,8 @@ func shownRun(run syncer.Run) syncer.Run {
 	return run
 }
 
-// namespaces is the answer of GET /api/v1/sync/namespaces.
-type namespaces struct {
+// namespacePage is the answer of GET /api/v1/sync/namespaces.
+type namespacePage struct {
 	Revision   uint64                     `json:"revision"`
 	Namespaces []syncer.NamespaceProgress `json:"namespaces"`
 	Continue   string                     `json:"continue,omitempty"`
@@ -71,7 +71,11 @@ const (
 	maxNamespaces     = 1000
 )
 
+// syncNamespaces tells which namespaces there are, and so asks who wants to know.
 func (a *handler) syncNamespaces(w http.ResponseWriter, r *http.Request, _ *view) {
+	if !a.authorize(w, r, Attributes{Verb: "list", Resource: "namespaces"}) {
+		return
+	}
 	query, ok := readQuery(w, r, "limit", "continue")
 	if !ok {
 		return
@@ -85,7 +89,7 @@ func (a *handler) syncNamespaces(w http.ResponseWriter, r *http.Request, _ *view
 	a.show(w, newView(status))
 	page, next := pageOf(all, limit, query.Get("continue"), func(p syncer.NamespaceProgress) string { return p.Namespace }, false)
 	w.Header()["Content-Type"] = jsonType
-	writeJSON(w, http.StatusOK, namespaces{Revision: status.Revision, Namespaces: page, Continue: next})
+	writeJSON(w, http.StatusOK, namespacePage{Revision: status.Revision, Namespaces: page, Continue: next})
 }
 
 // pageOf cuts a page out of all, which are sorted by their names, falling or

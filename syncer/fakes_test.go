@@ -349,10 +349,14 @@ func (m *memory) Versions(_ context.Context, r syncer.Resource, after, before st
 	return dst, nil
 }
 
-func (m *memory) Read(_ context.Context, r syncer.Resource, after, before string, limit int, yield func(*syncer.Object) error) error {
+// Read knows ranges alone: nobody in the engine asks for more.
+func (m *memory) Read(_ context.Context, r syncer.Resource, q syncer.Query, yield func(*syncer.Object) error) error {
+	if q.Key != "" || q.Name != "" || len(q.Labels) > 0 {
+		return errors.ErrUnsupported
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, key := range m.keys(r.String(), after, before, limit) {
+	for _, key := range m.keys(r.String(), q.After, q.Before, q.Limit) {
 		o := m.rows[r.String()][key].as(key)
 		if err := yield(&o); err != nil {
 			return err

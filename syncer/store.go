@@ -42,10 +42,11 @@ type Store interface {
 	// Count returns the rows of the cell.
 	Count(ctx context.Context, cell Cell) (int64, error)
 
-	// Read hands the rows with after < key, up to limit, to yield in the order of
-	// their keys, each as JSON without what the store added. The slices are valid
-	// during the call only.
-	Read(ctx context.Context, r Resource, after, before string, limit int, yield func(*Object) error) error
+	// Read hands the rows that q asks for to yield in the order of their keys, each
+	// with its labels, and as JSON without what the store added. The slices are valid
+	// during the call only. An error of yield ends it and is returned as it is. A
+	// resource that wasn't prepared has no rows.
+	Read(ctx context.Context, r Resource, q Query, yield func(*Object) error) error
 
 	// Checkpoints returns those of this cluster; SaveCheckpoints replaces the
 	// ones of the cells that it names. A checkpoint of a lower epoch than the stored

@@ -163,7 +163,8 @@ func (r *rows) peek(ctx context.Context) (*Object, error) {
 		return nil, nil
 	}
 	r.chunk, r.pos = r.chunk[:0], 0
-	err := r.v.o.Store.Read(ctx, r.v.cell.Resource, r.after, r.before, rowChunk, func(o *Object) error {
+	q := Query{After: r.after, Before: r.before, Limit: rowChunk}
+	err := r.v.o.Store.Read(ctx, r.v.cell.Resource, q, func(o *Object) error {
 		r.chunk = append(r.chunk, o.Clone())
 		return nil
 	})

@@ -31,12 +31,16 @@ type serverOptions struct {
 	interval time.Duration
 }
 
-func (o *serverOptions) addFlags(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringVar(&o.server, "server", "http://127.0.0.1:8080", "`URL` of the Sidemirror to ask")
-	f.DurationVar(&o.interval, "interval", time.Second, "`TIME` between two questions")
+func (o *serverOptions) addServerFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.server, "server", "http://127.0.0.1:8080", "`URL` of the Sidemirror to ask")
 	o.credentialOptions.addFlags(cmd)
 	complete(cmd, "server", cobra.NoFileCompletions)
+}
+
+func (o *serverOptions) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	o.addServerFlag(cmd)
+	f.DurationVar(&o.interval, "interval", time.Second, "`TIME` between two questions")
 	complete(cmd, "interval", cobra.NoFileCompletions)
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -16,6 +17,10 @@ import (
 // tokenVariable has the token itself, for which there is no flag: command lines are
 // seen by every user of a machine.
 const tokenVariable = envPrefix + "TOKEN"
+
+// answerTimeout is how long a server may take until it begins to answer. A list
+// itself takes as long as it is.
+const answerTimeout = 60 * time.Second
 
 // credentialOptions are the flags that say how a command shows who sends its
 // requests, and how it knows the server, as given.
@@ -35,6 +40,7 @@ func (o *credentialOptions) addFlags(cmd *cobra.Command) {
 // transport returns what requests to server go through, with the token if there is one.
 func (o *credentialOptions) transport(server *url.URL) (http.RoundTripper, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.ResponseHeaderTimeout = answerTimeout
 	if err := o.trust(server, transport); err != nil {
 		return nil, err
 	}

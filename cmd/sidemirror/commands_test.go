@@ -58,7 +58,7 @@ func TestCompletionScripts(t *testing.T) {
 func TestHelp(t *testing.T) {
 	for command, want := range map[string]string{
 		"": "Exit codes: 0 done", "run": "Exit codes: 0 stopped", "status": "Exit codes: 0 the status",
-		"wait": "124 not reached in time", "verify": "Exit codes: 0 no difference",
+		"wait": "124 not reached in time", "verify": "Exit codes: 0 no difference", "get": "Exit codes: 0 printed",
 	} {
 		stdout, _, err := sidemirror(t, strings.Fields(command+" --help")...)
 		if err != nil || !strings.Contains(stdout, want) {

@@ -225,7 +225,7 @@ func (discard) Write(_ context.Context, _ syncer.Resource, ops []syncer.Op) (syn
 func (discard) Versions(_ context.Context, _ syncer.Resource, _, _ string, _ int, dst []syncer.Version) ([]syncer.Version, error) {
 	return dst, nil
 }
-func (discard) Read(context.Context, syncer.Resource, string, string, int, func(*syncer.Object) error) error {
+func (discard) Read(context.Context, syncer.Resource, syncer.Query, func(*syncer.Object) error) error {
 	return nil
 }
 

@@ -39,6 +39,7 @@ func newRootCommand() *cobra.Command {
 	root.AddCommand(
 		newRunCommand(),
 		newStatusCommand(),
+		newGetCommand(),
 		newWaitCommand(),
 		newVerifyCommand(),
 		newVersionCommand(),

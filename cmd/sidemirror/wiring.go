@@ -106,7 +106,7 @@ func (o *runOptions) serve(ctx context.Context, c *connection, server *lateServe
 	engine, metrics := o.newEngine(c, source, store, tracker, tracer, out.log)
 	server.use(api.NewHandler(api.Options{
 		Status: tracker.Status, Changed: tracker.Changed, Alive: engine.Alive, Metrics: metrics, Log: out.log.Named("api"),
-		Control: engine, History: store, Namespaces: tracker.Namespaces, Guard: server.guard,
+		Control: engine, History: store, Objects: store, Namespaces: tracker.Namespaces, Guard: server.guard,
 	}))
 	return together(ctx, engine.Run, server.Run, func(ctx context.Context) error {
 		follow(ctx, out.display, tracker.Status)

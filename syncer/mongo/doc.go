@@ -49,5 +49,6 @@
 // that is how the server says stale. Writes are unordered and idempotent.
 //
 // Reading order: codec.go, text.go, number.go, keys.go (JSON to BSON), json.go
-// (and back), store.go, uri.go, prepare.go, write.go, read.go, checkpoint.go, history.go, errors.go.
+// (and back), store.go, uri.go, prepare.go, write.go, filter.go, read.go,
+// checkpoint.go, history.go, errors.go.
 package mongo

@@ -35,14 +35,14 @@ var (
 	labelsIndexKeys = bson.D{{Key: mirrorField + ".labels", Value: 1}}
 )
 
-// scan hands up to limit documents to yield. Errors of yield come back as they are.
-func (s *Store) scan(ctx context.Context, r syncer.Resource, after, before string, limit int, o *options.FindOptionsBuilder, yield func(bson.Raw) error) error {
-	if limit <= 0 {
+// scan hands up to q.Limit documents to yield. Errors of yield come back as they are.
+func (s *Store) scan(ctx context.Context, r syncer.Resource, q syncer.Query, o *options.FindOptionsBuilder, yield func(bson.Raw) error) error {
+	if q.Limit <= 0 {
 		return nil
 	}
 	var stopped error
 	err := s.on(ctx, "read", r.String(), func(c *driver.Collection) error {
-		rows, err := c.Find(ctx, s.between(after, before), o.SetSort(byID).SetLimit(int64(limit)))
+		rows, err := c.Find(ctx, s.filter(q), o.SetSort(byID).SetLimit(int64(q.Limit)))
 		if err != nil {
 			return err
 		}
@@ -62,7 +62,8 @@ func (s *Store) scan(ctx context.Context, r syncer.Resource, after, before strin
 
 // Versions is answered from an index once [Store.FinishFill] has made it.
 func (s *Store) Versions(ctx context.Context, r syncer.Resource, after, before string, limit int, dst []syncer.Version) ([]syncer.Version, error) {
-	err := s.scan(ctx, r, after, before, limit, options.Find().SetProjection(versionsOnly), func(doc bson.Raw) error {
+	q := syncer.Query{After: after, Before: before, Limit: limit}
+	err := s.scan(ctx, r, q, options.Find().SetProjection(versionsOnly), func(doc bson.Raw) error {
 		key, uid, rv := s.stamp(doc)
 		dst = append(dst, syncer.Version{Key: string(key), UID: string(uid), RV: rv})
 		return nil
@@ -89,9 +90,15 @@ func stringBytes(v bson.RawValue) []byte {
 }
 
 // Read turns each document back into the JSON that it was made of.
-func (s *Store) Read(ctx context.Context, r syncer.Resource, after, before string, limit int, yield func(*syncer.Object) error) error {
+func (s *Store) Read(ctx context.Context, r syncer.Resource, q syncer.Query, yield func(*syncer.Object) error) error {
+	find := options.Find()
+	if len(q.Labels) > 0 {
+		// The index of the labels isn't in the order of keys: large objects may be
+		// more than the server sorts in memory.
+		find.SetAllowDiskUse(true)
+	}
 	var o syncer.Object
-	return s.scan(ctx, r, after, before, limit, options.Find(), func(doc bson.Raw) error {
+	return s.scan(ctx, r, q, find, func(doc bson.Raw) error {
 		o.Key, o.UID, o.RV = s.stamp(doc)
 		o.Labels = appendLabels(o.Labels[:0], doc)
 		var err error

@@ -393,7 +393,7 @@ func TestReadAcrossAnswers(t *testing.T) {
 	}
 	write(t, s, syncer.WriteResult{Created: 300}, ops...)
 	n := 0
-	err := s.Read(t.Context(), pods, "", "", 1000, func(o *syncer.Object) error {
+	err := s.Read(t.Context(), pods, syncer.Query{Limit: 1000}, func(o *syncer.Object) error {
 		if want := fmt.Sprintf("a/%03d", n); string(o.Key) != want || len(o.Labels) != 2 || string(o.Labels[0].Value) != "web" {
 			t.Errorf("row %d is %s with labels %v", n, o.Key, o.Labels)
 		}

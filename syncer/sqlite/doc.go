@@ -19,5 +19,6 @@
 // open for longer than one page of rows, so the WAL file stays small.
 //
 // Reading order: store.go (options, connections), conn.go, schema.go,
-// resource.go, write.go, read.go, checkpoint.go, history.go, errors.go.
+// resource.go, labels.go, write.go, select.go, read.go, checkpoint.go, history.go,
+// errors.go.
 package sqlite

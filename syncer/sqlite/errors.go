@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/sidemirror/sidemirror/syncer"
 	modernc "modernc.org/sqlite"
 )
 
-// SQLite's primary result codes that operators can do something about
+// SQLite's primary result codes: any error that has none of its own, and those
+// that operators can do something about
 // (https://www.sqlite.org/rescode.html).
 const (
+	codeError    = 1
 	codeBusy     = 5
 	codeReadOnly = 8
 	codeCorrupt  = 11
@@ -38,6 +41,12 @@ func codeOf(err error) int {
 		return se.Code() & 0xff
 	}
 	return 0
+}
+
+// isNoTable reports whether a resource has no table: it wasn't prepared, or has
+// been dropped meanwhile. SQLite has no code of its own for that.
+func isNoTable(err error) bool {
+	return codeOf(err) == codeError && strings.Contains(err.Error(), "no such table")
 }
 
 // wrap makes err a [syncer.StoreError] that says what was attempted, and on

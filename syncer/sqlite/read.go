@@ -9,29 +9,14 @@ import (
 	"github.com/sidemirror/sidemirror/syncer"
 )
 
-// between selects columns of the rows of a range, in the order of their keys.
-func between(columns string, r syncer.Resource, before string) string {
-	q := "SELECT " + columns + " FROM " + quote(r.String()) + " WHERE cluster = ? AND key > ?"
-	if before != "" {
-		q += " AND key < ?"
-	}
-	return q + " ORDER BY key LIMIT ?"
-}
-
-func (s *Store) rangeArgs(after, before string, limit int) []driver.Value {
-	if before == "" {
-		return []driver.Value{s.cluster, after, int64(limit)}
-	}
-	return []driver.Value{s.cluster, after, before, int64(limit)}
-}
-
 // Versions reads from an index that has no JSON in it.
 func (s *Store) Versions(ctx context.Context, r syncer.Resource, after, before string, limit int, dst []syncer.Version) ([]syncer.Version, error) {
+	sql, args := s.selectRows("key, uid, rv", r, syncer.Query{After: after, Before: before, Limit: limit})
 	err := s.view(ctx, fmt.Sprintf("read versions of %s", r), func(c *conn) error {
 		return c.query(ctx, func(row []driver.Value) error {
 			dst = append(dst, syncer.Version{Key: asText(row[0]), UID: asText(row[1]), RV: asVersion(row[2])})
 			return nil
-		}, between("key, uid, rv", r, before), s.rangeArgs(after, before, limit)...)
+		}, sql, args...)
 	})
 	return dst, err
 }
@@ -58,18 +43,20 @@ const (
 	pageJSONBytes = 1 << 20
 )
 
-// Read reads page by page; rows that change meanwhile come as they are then. The
-// objects have no Labels.
-func (s *Store) Read(ctx context.Context, r syncer.Resource, after, before string, limit int, yield func(*syncer.Object) error) error {
+// Read reads page by page; rows that change meanwhile come as they are then.
+func (s *Store) Read(ctx context.Context, r syncer.Resource, q syncer.Query, yield func(*syncer.Object) error) error {
 	what := fmt.Sprintf("read %s", r)
 	var page []syncer.Object
-	for limit > 0 {
-		var err error
-		want := min(limit, pageRows)
-		var full bool
-		if page, full, err = s.page(ctx, what, r, after, before, want, page[:0]); err != nil {
+	for left := q.Limit; left > 0; left -= len(page) {
+		q.Limit = min(left, pageRows)
+		rows, full, err := s.page(ctx, what, r, q, page[:0])
+		switch {
+		case isNoTable(err):
+			return nil
+		case err != nil:
 			return err
 		}
+		page = rows
 		for i := range page {
 			if err := yield(&page[i]); err != nil {
 				return err
@@ -78,33 +65,42 @@ func (s *Store) Read(ctx context.Context, r syncer.Resource, after, before strin
 		if !full {
 			return nil
 		}
-		after = string(page[len(page)-1].Key)
-		limit -= len(page)
+		q.After = string(page[len(page)-1].Key)
 	}
 	return nil
 }
 
-// page appends up to limit rows to dst, fewer if they are large. full says that
+// page appends up to q.Limit rows to dst, fewer if they are large. full says that
 // there may be more.
-func (s *Store) page(ctx context.Context, what string, r syncer.Resource, after, before string, limit int, dst []syncer.Object) (_ []syncer.Object, full bool, err error) {
+func (s *Store) page(ctx context.Context, what string, r syncer.Resource, q syncer.Query, dst []syncer.Object) (_ []syncer.Object, full bool, err error) {
 	var size int
+	sql, args := s.selectRows("key, uid, rv, labels, json", r, q)
 	err = s.view(ctx, what, func(c *conn) error {
 		err := c.query(ctx, func(row []driver.Value) error {
-			json := asText(row[3])
+			json := asText(row[4])
 			dst = append(dst, syncer.Object{
-				Key: asBytes(asText(row[0])), UID: asBytes(asText(row[1])), RV: asVersion(row[2]), JSON: asBytes(json),
+				Key: asBytes(asText(row[0])), UID: asBytes(asText(row[1])), RV: asVersion(row[2]),
+				Labels: parseLabels(freeLabels(dst), asText(row[3])), JSON: asBytes(json),
 			})
 			if size += len(json); size >= pageJSONBytes {
 				return errPageFull
 			}
 			return nil
-		}, between("key, uid, rv, json", r, before), s.rangeArgs(after, before, limit)...)
+		}, sql, args...)
 		if err == errPageFull {
 			full, err = true, nil
 		}
 		return err
 	})
-	return dst, full || len(dst) == limit, err
+	return dst, full || len(dst) == q.Limit, err
+}
+
+// freeLabels is the memory of the row that stood behind dst before it was reused.
+func freeLabels(dst []syncer.Object) []syncer.Label {
+	if len(dst) == cap(dst) {
+		return nil
+	}
+	return dst[:len(dst)+1][len(dst)].Labels[:0]
 }
 
 func asText(v driver.Value) string {

@@ -174,7 +174,7 @@ func TestWALStaysBounded(t *testing.T) {
 	s := open(t, path, "test")
 	fill(t, s, benchOps(nil, 0, 1)...)
 	started := false
-	err := s.Read(t.Context(), pods, "", "", 1, func(*syncer.Object) error {
+	err := s.Read(t.Context(), pods, syncer.Query{Limit: 1}, func(*syncer.Object) error {
 		started = true
 		for n := range 25 {
 			fill(t, s, benchOps(nil, n*benchBatch, 2)...)

@@ -111,33 +111,3 @@ func (w *writer) count(changed int64, done *int, err error) {
 // text views b as a string without a copy. The driver copies it in turn, and
 // doesn't keep it.
 func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
-
-// appendLabels writes labels as a JSON array of "name=value".
-func appendLabels(dst []byte, labels []syncer.Label) []byte {
-	dst = append(dst, '[')
-	for i, l := range labels {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(dst, '"')
-		dst = appendEscaped(dst, l.Name)
-		dst = append(dst, '=')
-		dst = appendEscaped(dst, l.Value)
-		dst = append(dst, '"')
-	}
-	return append(dst, ']')
-}
-
-func appendEscaped(dst, s []byte) []byte {
-	for _, b := range s {
-		switch {
-		case b < ' ':
-			dst = fmt.Appendf(dst, `\u%04x`, b)
-		case b == '"' || b == '\\':
-			dst = append(dst, '\\', b)
-		default:
-			dst = append(dst, b)
-		}
-	}
-	return dst
-}

@@ -125,7 +125,7 @@ func counts(t *tester) {
 func yieldError(t *tester) {
 	t.fill(ordered)
 	calls := 0
-	err := t.s.Read(t.Context(), pods, "", "", 10, func(*syncer.Object) error {
+	err := t.s.Read(t.Context(), pods, syncer.Query{Limit: 10}, func(*syncer.Object) error {
 		calls++
 		return errors.New("enough")
 	})

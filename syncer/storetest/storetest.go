@@ -2,7 +2,7 @@
 // contract promises, and nothing that it doesn't.
 //
 // Reading order: storetest.go (how a case speaks to a store), write.go,
-// ranges.go, json.go, checkpoints.go, history.go (the cases).
+// ranges.go, queries.go, json.go, checkpoints.go, history.go (the cases).
 package storetest
 
 import (
@@ -19,7 +19,7 @@ import (
 // and closed by a cleanup of open's own, which bears that the case has closed
 // the store before. It calls open once a case.
 func Run(t *testing.T, open func(t *testing.T) syncer.Store) {
-	for _, group := range [][]testCase{writeCases, rangeCases, jsonCases, checkpointCases, historyCases} {
+	for _, group := range [][]testCase{writeCases, rangeCases, queryCases, jsonCases, checkpointCases, historyCases} {
 		for _, c := range group {
 			t.Run(c.promise, func(t *testing.T) { c.check(&tester{T: t, s: open(t)}) })
 		}
@@ -108,16 +108,22 @@ func (t *tester) count(r syncer.Resource, namespace string, want int64) {
 	}
 }
 
-// read returns copies of the rows that Read yields.
+// read returns copies of the rows of a range.
 func (t *tester) read(r syncer.Resource, after, before string, limit int) []syncer.Object {
 	t.Helper()
+	return t.query(r, syncer.Query{After: after, Before: before, Limit: limit})
+}
+
+// query returns copies of the rows that Read yields.
+func (t *tester) query(r syncer.Resource, q syncer.Query) []syncer.Object {
+	t.Helper()
 	var rows []syncer.Object
-	err := t.s.Read(t.Context(), r, after, before, limit, func(o *syncer.Object) error {
+	err := t.s.Read(t.Context(), r, q, func(o *syncer.Object) error {
 		rows = append(rows, o.Clone())
 		return nil
 	})
 	if err != nil {
-		t.Fatalf("Read(%s, %q, %q, %d): %v", r, after, before, limit, err)
+		t.Fatalf("Read(%s, %+v): %v", r, q, err)
 	}
 	return rows
 }

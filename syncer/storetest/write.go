@@ -217,7 +217,7 @@ func (t *tester) calls() map[string]func(context.Context) error {
 		},
 		"Count": func(ctx context.Context) error { _, err := t.s.Count(ctx, syncer.Cell{Resource: pods}); return err },
 		"Read": func(ctx context.Context) error {
-			return t.s.Read(ctx, pods, "", "", 10, func(*syncer.Object) error { return nil })
+			return t.s.Read(ctx, pods, syncer.Query{Limit: 10}, func(*syncer.Object) error { return nil })
 		},
 		"Checkpoints": func(ctx context.Context) error { _, err := t.s.Checkpoints(ctx); return err },
 		"SaveCheckpoints": func(ctx context.Context) error {

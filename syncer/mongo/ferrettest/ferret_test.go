@@ -131,7 +131,7 @@ func TestRowsComeBack(t *testing.T) {
 		t.Errorf("Count = %d, %v, want 100", n, err)
 	}
 	rows := 0
-	err := s.Read(t.Context(), pods, "", "", 500, func(o *syncer.Object) error {
+	err := s.Read(t.Context(), pods, syncer.Query{Limit: 500}, func(o *syncer.Object) error {
 		if want := put(string(o.Key), 7).Object; string(o.JSON) != string(want.JSON) || string(o.UID) != string(want.UID) {
 			t.Errorf("%s comes back as %s, want %s", o.Key, o.JSON, want.JSON)
 		}
@@ -149,6 +149,44 @@ func TestRowsComeBack(t *testing.T) {
 	}
 	if got := versions(t, s, "", "", 10); got != "" {
 		t.Errorf("rows after Drop = %s", got)
+	}
+}
+
+func TestQueries(t *testing.T) {
+	s := open(t, mongo.Options{Keys: mongo.KeysEscaped, BatchOps: 40})
+	var ops []syncer.Op
+	for key, labels := range map[string]string{"a/x": "app=web a.b/c=1", "a/y": "app=web-1", "b/x": "aXb/c=1", "b/y": ""} {
+		op := put(key, 1)
+		op.Object.JSON = fmt.Appendf(nil, `{"metadata":{"name":%q}}`, key[2:])
+		op.Object.Labels = nil
+		for _, l := range strings.Fields(labels) {
+			name, value, _ := strings.Cut(l, "=")
+			op.Object.Labels = append(op.Object.Labels, syncer.Label{Name: []byte(name), Value: []byte(value)})
+		}
+		ops = append(ops, op)
+	}
+	write(t, s, "{Created:4 Updated:0 Deleted:0 Stale:0 Rejected:[]}", ops...)
+	label := func(name string, op syncer.LabelOp, values ...string) syncer.LabelRequirement {
+		return syncer.LabelRequirement{Name: name, Op: op, Values: values}
+	}
+	for want, q := range map[string]syncer.Query{
+		"a/x a/y b/x b/y": {},
+		"b/x":             {Key: "b/x"},
+		"a/x b/x":         {Name: "x"},
+		"a/x a/y":         {Labels: []syncer.LabelRequirement{label("app", syncer.LabelIn, "web", "web-1")}},
+		"a/y b/x b/y":     {Labels: []syncer.LabelRequirement{label("app", syncer.LabelNotIn, "web")}},
+		"a/x":             {Labels: []syncer.LabelRequirement{label("a.b/c", syncer.LabelExists), label("app", syncer.LabelExists)}},
+		"b/y":             {Labels: []syncer.LabelRequirement{label("app", syncer.LabelDoesNotExist), label("aXb/c", syncer.LabelDoesNotExist)}},
+	} {
+		q.Limit = 10
+		var keys []string
+		err := s.Read(t.Context(), pods, q, func(o *syncer.Object) error {
+			keys = append(keys, string(o.Key))
+			return nil
+		})
+		if got := strings.Join(keys, " "); err != nil || got != want {
+			t.Errorf("%+v reads %s, %v, want %s", q, got, err, want)
+		}
 	}
 }
 

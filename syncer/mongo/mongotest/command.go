@@ -109,7 +109,7 @@ var handlers = map[string]struct {
 	"update":          {[]string{"updates", "ordered"}, (*Server).runUpdate},
 	"delete":          {[]string{"deletes", "ordered"}, (*Server).runDelete},
 	"findAndModify":   {[]string{"query", "update", "upsert", "new"}, (*Server).runFindAndModify},
-	"find":            {[]string{"filter", "sort", "projection", "limit", "batchSize", "singleBatch"}, (*Server).runFind},
+	"find":            {[]string{"filter", "sort", "projection", "limit", "batchSize", "singleBatch", "allowDiskUse"}, (*Server).runFind},
 	"aggregate":       {[]string{"pipeline", "cursor"}, (*Server).runAggregate},
 	"getMore":         {[]string{"collection", "batchSize"}, (*Server).runGetMore},
 	"killCursors":     {[]string{"cursors"}, (*Server).runKillCursors},

@@ -8,5 +8,5 @@
 // for keys with dots and dollars of MongoDB 5.0 and later.
 //
 // Reading order: server.go (connections), fault.go (what goes wrong), command.go
-// (who does what), write.go, read.go, query.go (filters and projections), store.go.
+// (who does what), write.go, read.go, query.go (filters), project.go, store.go.
 package mongotest

@@ -1,8 +1,8 @@
 package mongotest
 
 import (
-	"bytes"
 	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,37 +17,62 @@ type filter struct {
 	above, below string // inclusive; "" for none
 }
 
+// term is one comparison: of the value at path, or, if that is an array, of any
+// of its items.
 type term struct {
-	path  []string
-	op    string
-	value bson.RawValue
+	path   []string
+	op     string
+	value  bson.RawValue
+	values []bson.RawValue // of $in
+	prefix string          // of $regex
+	negate bool            // $not, $nin: it holds where the rest doesn't, or nothing is there
 }
-
-var operators = []string{"$eq", "$gt", "$gte", "$lt", "$lte"}
 
 func parseFilter(doc bson.Raw) (*filter, error) {
 	f := &filter{}
+	return f, f.conjunction(doc)
+}
+
+func (f *filter) conjunction(doc bson.Raw) error {
 	elements, err := doc.Elements()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, e := range elements {
 		key, value := e.Key(), e.Value()
-		if strings.HasPrefix(key, "$") {
-			return nil, refuse(2, "unknown top level operator: %s", key)
+		switch nested, isDoc := value.DocumentOK(); {
+		case key == "$and":
+			err = f.and(value)
+		case strings.HasPrefix(key, "$"):
+			err = refuse(2, "unknown top level operator: %s", key)
+		case isDoc && startsWithDollar(nested):
+			err = f.compare(term{path: strings.Split(key, ".")}, nested)
+		default:
+			err = f.add(term{path: strings.Split(key, "."), op: "$eq"}, value)
 		}
-		nested, isDoc := value.DocumentOK()
-		if isDoc && startsWithDollar(nested) {
-			if err := f.compare(key, nested); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		if err := f.add(key, "$eq", value); err != nil {
-			return nil, err
+		if err != nil {
+			return err
 		}
 	}
-	return f, nil
+	return nil
+}
+
+func (f *filter) and(v bson.RawValue) error {
+	all, isArray := v.ArrayOK()
+	values, err := all.Values()
+	if err != nil || !isArray || len(values) == 0 {
+		return refuse(2, "$and must be a nonempty array")
+	}
+	for _, v := range values {
+		one, isDoc := v.DocumentOK()
+		if !isDoc {
+			return refuse(2, "$or/$and/$nor entries need to be full objects")
+		}
+		if err := f.conjunction(one); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func startsWithDollar(doc bson.Raw) bool {
@@ -55,45 +80,123 @@ func startsWithDollar(doc bson.Raw) bool {
 	return err == nil && strings.HasPrefix(e.Key(), "$")
 }
 
-func (f *filter) compare(key string, ops bson.Raw) error {
+// compare adds a term like t for each operator.
+func (f *filter) compare(t term, ops bson.Raw) error {
 	elements, err := ops.Elements()
 	if err != nil {
 		return err
 	}
 	for _, e := range elements {
-		if !slices.Contains(operators, e.Key()) {
-			return refuse(2, "unknown operator: %s", e.Key())
+		t.op = e.Key()
+		if t.op == "$not" {
+			err = f.not(t, e.Value())
+		} else {
+			err = f.add(t, e.Value())
 		}
-		if err := f.add(key, e.Key(), e.Value()); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (f *filter) add(key, op string, v bson.RawValue) error {
+// not knows one operator at a time: the negation of several is no conjunction.
+func (f *filter) not(t term, v bson.RawValue) error {
+	ops, isDoc := v.DocumentOK()
+	elements, err := ops.Elements()
+	if err != nil || !isDoc || len(elements) != 1 || t.negate {
+		return refuse(2, "the double knows $not of one operator alone")
+	}
+	t.negate = true
+	return f.compare(t, ops)
+}
+
+func (f *filter) add(t term, v bson.RawValue) error {
+	var err error
+	switch t.op {
+	case "$eq", "$gt", "$gte", "$lt", "$lte":
+		t.value, err = v, comparable(v)
+	case "$in":
+		err = t.in(v)
+	case "$nin":
+		t.op, t.negate = "$in", !t.negate
+		err = t.in(v)
+	case "$regex":
+		t.prefix, err = literalPrefix(v)
+	default:
+		err = refuse(2, "unknown operator: %s", t.op)
+	}
+	if err != nil {
+		return err
+	}
+	f.terms = append(f.terms, t)
+	f.bound(t)
+	return nil
+}
+
+// bound narrows down where the documents can be.
+func (f *filter) bound(t term) {
+	s, isString := t.value.StringValueOK()
+	if len(t.path) != 1 || t.path[0] != "_id" || !isString || t.negate {
+		return
+	}
+	switch t.op {
+	case "$eq":
+		f.id = s
+	case "$gt", "$gte":
+		f.above = s
+	case "$lt", "$lte":
+		f.below = s
+	}
+}
+
+func comparable(v bson.RawValue) error {
 	switch v.Type {
 	case bson.TypeString, bson.TypeInt32, bson.TypeInt64:
-	default:
-		return refuse(2, "the double compares with strings and integers, not with a %s", v.Type)
+		return nil
 	}
-	f.terms = append(f.terms, term{path: strings.Split(key, "."), op: op, value: v})
-	if s, isString := v.StringValueOK(); key == "_id" && isString {
-		switch op {
-		case "$eq":
-			f.id = s
-		case "$gt", "$gte":
-			f.above = s
-		case "$lt", "$lte":
-			f.below = s
+	return refuse(2, "the double compares with strings and integers, not with a %s", v.Type)
+}
+
+func (t *term) in(v bson.RawValue) error {
+	list, isArray := v.ArrayOK()
+	if !isArray {
+		return refuse(2, "%s needs an array", t.op)
+	}
+	values, err := list.Values()
+	if err != nil {
+		return err
+	}
+	for _, one := range values {
+		if err := comparable(one); err != nil {
+			return err
 		}
 	}
+	t.values = values
 	return nil
+}
+
+// literalPrefix undoes what [regexp.QuoteMeta] does behind a "^". Other regular
+// expressions would have to be MongoDB's, which aren't Go's.
+func literalPrefix(v bson.RawValue) (string, error) {
+	pattern, _ := v.StringValueOK()
+	quoted, anchored := strings.CutPrefix(pattern, "^")
+	var literal strings.Builder
+	for i := 0; i < len(quoted); i++ {
+		if quoted[i] == '\\' && i+1 < len(quoted) {
+			i++
+		}
+		literal.WriteByte(quoted[i])
+	}
+	if !anchored || regexp.QuoteMeta(literal.String()) != quoted {
+		return "", refuse(2, "the double knows no regular expression but a literal behind ^, not %q", pattern)
+	}
+	return literal.String(), nil
 }
 
 func (f *filter) match(doc bson.Raw) bool {
 	for _, t := range f.terms {
-		if !t.match(bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: doc}, t.path) {
+		if t.match(bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: doc}, t.path) == t.negate {
 			return false
 		}
 	}
@@ -118,6 +221,20 @@ func (t *term) match(v bson.RawValue, path []string) bool {
 		}
 		next, err := doc.LookupErr(path[0])
 		return err == nil && t.match(next, path[1:])
+	}
+	return t.matchValue(v)
+}
+
+func (t *term) matchValue(v bson.RawValue) bool {
+	switch t.op {
+	case "$in":
+		return slices.ContainsFunc(t.values, func(one bson.RawValue) bool {
+			order, comparable := compareValues(v, one)
+			return comparable && order == 0
+		})
+	case "$regex":
+		s, isString := v.StringValueOK()
+		return isString && strings.HasPrefix(s, t.prefix)
 	}
 	order, comparable := compareValues(v, t.value)
 	if !comparable {
@@ -149,53 +266,4 @@ func compareValues(a, b bson.RawValue) (int, bool) {
 	x, _ := a.AsInt64OK()
 	y, ok := b.AsInt64OK()
 	return cmp.Compare(x, y), ok && b.Type != bson.TypeString
-}
-
-// project keeps the named paths, in the order of the document.
-func project(doc bson.Raw, paths [][]string) bson.Raw {
-	elements, _ := doc.Elements()
-	var out bson.D
-	for _, e := range elements {
-		var deeper [][]string
-		whole := false
-		for _, p := range paths {
-			if p[0] == e.Key() {
-				whole = whole || len(p) == 1
-				deeper = append(deeper, p[1:])
-			}
-		}
-		v := e.Value()
-		switch nested, isDoc := v.DocumentOK(); {
-		case whole:
-			out = append(out, bson.E{Key: e.Key(), Value: v})
-		case len(deeper) > 0 && isDoc:
-			out = append(out, bson.E{Key: e.Key(), Value: project(nested, deeper)})
-		}
-	}
-	return marshal(out)
-}
-
-// parseProjection knows inclusions alone; _id is always in.
-func parseProjection(doc bson.Raw) ([][]string, error) {
-	elements, err := doc.Elements()
-	if err != nil {
-		return nil, err
-	}
-	paths := [][]string{{"_id"}}
-	for _, e := range elements {
-		if n, ok := e.Value().AsInt64OK(); !ok || n != 1 {
-			return nil, refuse(2, "the double knows no projection but the inclusion of %s", e.Key())
-		}
-		paths = append(paths, strings.Split(e.Key(), "."))
-	}
-	return paths, nil
-}
-
-var sortByID = marshal(bson.D{{Key: "_id", Value: int32(1)}})
-
-func checkSort(doc bson.Raw) error {
-	if len(doc) > 5 && !bytes.Equal(doc, sortByID) {
-		return refuse(2, "the double sorts by _id alone, ascending")
-	}
-	return nil
 }
