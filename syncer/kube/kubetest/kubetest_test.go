@@ -118,6 +118,9 @@ func TestFillAndChurn(t *testing.T) {
 }
 
 func TestStartReportsWhatTheServerSaid(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a control plane isn't started with -short")
+	}
 	r := &recorder{TB: t}
 	done := make(chan struct{})
 	go func() {
