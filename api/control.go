@@ -59,7 +59,7 @@ func (a *handler) command(w http.ResponseWriter, r *http.Request, action syncer.
 		Action: action, By: userOf(r), Reason: body.Reason, Resources: body.Resources, Namespaces: body.Namespaces,
 		Cause: context.WithoutCancel(r.Context()),
 	})
-	a.show(w, a.headers.view()) // the command has made the one before old
+	show(w, a.headers.view()) // the command has made the one before old
 	if err != nil {
 		a.commandProblem(action, err).write(w)
 		return
@@ -67,16 +67,6 @@ func (a *handler) command(w http.ResponseWriter, r *http.Request, action syncer.
 	w.Header()["Content-Type"] = jsonType
 	w.Header().Set("Location", "/api/v1/sync/status")
 	writeJSON(w, http.StatusAccepted, op)
-}
-
-// show replaces the request's snapshot by v's: body and headers are of one.
-func (a *handler) show(w http.ResponseWriter, v *view) {
-	h := w.Header()
-	for _, name := range HeaderNames {
-		h.Del(name)
-	}
-	w.(*response).view = v
-	v.setHeaders(h)
 }
 
 // readCommand reads a body strictly: a member that isn't known may be one that

@@ -32,7 +32,7 @@ func (a *handler) events(w http.ResponseWriter, r *http.Request, v *view) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	s, leave, err := a.admit(r.Context())
+	s, leave, err := a.admit(r.Context(), transportSSE)
 	if err != nil {
 		a.turnAway(w, err)
 		return

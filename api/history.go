@@ -86,7 +86,7 @@ func (a *handler) syncNamespaces(w http.ResponseWriter, r *http.Request, _ *view
 		return
 	}
 	all, status := a.Namespaces()
-	a.show(w, newView(status))
+	show(w, newView(status))
 	page, next := pageOf(all, limit, query.Get("continue"), func(p syncer.NamespaceProgress) string { return p.Namespace }, false)
 	w.Header()["Content-Type"] = jsonType
 	writeJSON(w, http.StatusOK, namespacePage{Revision: status.Revision, Namespaces: page, Continue: next})

@@ -25,7 +25,19 @@ type PushOptions struct {
 	Interval time.Duration
 	// WriteTimeout ends a stream whose reader takes nothing in; 20 s.
 	WriteTimeout time.Duration
+	// Clients is told when a stream begins (1) and ends (-1), with what it is
+	// served by: a [Transports]. Nobody when nil.
+	Clients func(transport string, change int)
 }
+
+// What streams are served by.
+const (
+	transportSSE       = "sse"
+	transportWebSocket = "websocket"
+)
+
+// Transports lists what streams are served by.
+var Transports = []string{transportSSE, transportWebSocket}
 
 func (o *PushOptions) defaults() {
 	if o.MaxClients <= 0 {
@@ -39,6 +51,9 @@ func (o *PushOptions) defaults() {
 	}
 	if o.WriteTimeout <= 0 {
 		o.WriteTimeout = 20 * time.Second
+	}
+	if o.Clients == nil {
+		o.Clients = func(string, int) {}
 	}
 }
 

@@ -113,7 +113,7 @@ func readUntil(query url.Values, name string) (until, error) {
 
 // admit counts the request in as a stream. It returns errStopping or errTooMany
 // when there is no place; leave must be called otherwise.
-func (a *handler) admit(ctx context.Context) (s *stream, leave func(), err error) {
+func (a *handler) admit(ctx context.Context, transport string) (s *stream, leave func(), err error) {
 	stopping, left, ok := enter(ctx)
 	if !ok {
 		return nil, nil, errStopping
@@ -122,7 +122,9 @@ func (a *handler) admit(ctx context.Context) (s *stream, leave func(), err error
 		left()
 		return nil, nil, err
 	}
-	return &stream{broadcaster: a.push, stopping: stopping}, func() { a.push.leave(); left() }, nil
+	a.push.Clients(transport, 1)
+	leave = func() { a.push.Clients(transport, -1); a.push.leave(); left() }
+	return &stream{broadcaster: a.push, stopping: stopping}, leave, nil
 }
 
 // retryAfter is what a client that is turned away is told, in seconds.

@@ -30,7 +30,7 @@ func (a *handler) ws(w http.ResponseWriter, r *http.Request, v *view) {
 		newProblem(http.StatusBadRequest, err.Error()).write(w)
 		return
 	}
-	s, leave, err := a.admit(r.Context())
+	s, leave, err := a.admit(r.Context(), transportWebSocket)
 	if errors.Is(err, errTooMany) {
 		refuseSocket(w, r)
 		return

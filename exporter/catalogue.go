@@ -22,6 +22,7 @@ const (
 	labelReason    = "reason"
 	labelOutcome   = "outcome"
 	labelTrigger   = "trigger"
+	labelTransport = "transport"
 )
 
 // emit takes one sample of the entry that called it, with its labels' values.
@@ -260,6 +261,19 @@ func NewHeartbeat(last func() time.Time) prometheus.Collector {
 		}
 		return 0
 	})
+}
+
+// NewStreamClients returns a gauge of the clients that follow the status, which
+// add changes; transports are all that there are.
+func NewStreamClients(transports []string) (c prometheus.Collector, add func(transport string, change int)) {
+	clients := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "stream_clients",
+		Help: "Clients that follow the status now, by what serves them.",
+	}, []string{labelTransport})
+	for _, transport := range transports {
+		clients.WithLabelValues(transport)
+	}
+	return clients, func(transport string, change int) { clients.WithLabelValues(transport).Add(float64(change)) }
 }
 
 // NewBuildInfo returns a gauge that is always 1 and says which build this is.

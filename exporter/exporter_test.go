@@ -295,3 +295,16 @@ func BenchmarkEventStored(b *testing.B) {
 		d.EventStored(r, time.Millisecond)
 	}
 }
+
+func TestStreamClientsGoBackToZero(t *testing.T) {
+	clients, add := exporter.NewStreamClients([]string{"sse", "websocket"})
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(clients)
+	add("sse", 1)
+	add("sse", 1)
+	add("sse", -1)
+	f := gather(t, reg)["stream_clients"]
+	if sse, ws := value(t, f, "transport=sse"), value(t, f, "transport=websocket"); sse != 1 || ws != 0 {
+		t.Errorf("clients = %v over SSE and %v over WebSocket, want 1 and 0", sse, ws)
+	}
+}

@@ -104,8 +104,11 @@ func (o *runOptions) serve(ctx context.Context, c *connection, server *lateServe
 	defer func() { err = errors.Join(err, closeStore(store)) }()
 	tracker := syncer.NewTracker(syncer.TrackerOptions{Cluster: c.kube.cluster, Instance: instance()})
 	engine, metrics := o.newEngine(c, source, store, tracker, tracer, out.log)
+	clients, countClient := exporter.NewStreamClients(api.Transports)
+	metrics.MustRegister(clients)
 	server.use(api.NewHandler(api.Options{
-		Status: tracker.Status, Changed: tracker.Changed, Alive: engine.Alive, Metrics: metrics, Log: out.log.Named("api"),
+		Status: tracker.Status, Changed: tracker.Changed, Push: api.PushOptions{Clients: countClient},
+		Alive: engine.Alive, Metrics: exporter.Handler(metrics, out.log.Named("exporter")), Log: out.log.Named("api"),
 		Control: engine, History: store, Objects: store, Namespaces: tracker.Namespaces, Guard: server.guard,
 	}))
 	return together(ctx, engine.Run, server.Run, func(ctx context.Context) error {
@@ -114,10 +117,10 @@ func (o *runOptions) serve(ctx context.Context, c *connection, server *lateServe
 	})
 }
 
-// newEngine returns the engine, and what shows its metrics.
+// newEngine returns the engine, and its metrics.
 func (o *runOptions) newEngine(
 	c *connection, source syncer.Source, store syncer.Store, tracker *syncer.Tracker, tracer trace.Tracer, log hclog.Logger,
-) (*syncer.Engine, http.Handler) {
+) (*syncer.Engine, *prometheus.Registry) {
 	durations := exporter.NewDurations(tracker.Status)
 	engine := syncer.NewEngine(syncer.Options{
 		Source: source, Store: store, Tracker: tracker, Log: log.Named("syncer"),
@@ -132,7 +135,7 @@ func (o *runOptions) newEngine(
 		exporter.NewBuildInfo(build.Version, build.Revision, build.GoVersion),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
-	return engine, exporter.Handler(registry, log.Named("exporter"))
+	return engine, registry
 }
 
 // together runs all until ctx ends or one of them returns, ends the others, and
