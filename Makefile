@@ -77,8 +77,8 @@ $(GOLANGCI):
 	GOBIN=$(TOOLS) GOWORK=off go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 
 .PHONY: bench
-bench: ## run the benchmarks (BENCH=regexp)
-	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+bench: devcluster ## run the benchmarks, and show what is promised beside what was measured (BENCH=regexp, SIDEMIRROR_BENCH_PODS)
+	@SIDEMIRROR_DEVCLUSTER=$(CURDIR)/bin/devcluster scripts/bench.sh '$(BENCH)'
 
 .PHONY: fuzz
 fuzz: ## fuzz each target for a moment (FUZZTIME)

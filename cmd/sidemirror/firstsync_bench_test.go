@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -10,22 +9,15 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/dynamic/dynamicinformer"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/cache"
 
 	"github.com/sidemirror/sidemirror/syncer"
 	"github.com/sidemirror/sidemirror/syncer/kube"
 	"github.com/sidemirror/sidemirror/syncer/kube/kubetest"
+	"github.com/sidemirror/sidemirror/syncer/mongo"
 	"github.com/sidemirror/sidemirror/syncer/sqlite"
 )
 
@@ -46,35 +38,70 @@ func benchPods(b *testing.B) int {
 const benchPageSize = 500
 
 // BenchmarkFirstSync measures how long it takes to read all Pods of a real API
-// server, and what for: thrown away by a plain HTTP client (the floor), mirrored
-// into a store that throws away, mirrored into SQLite on disk, and through a
-// client-go informer whose objects become BSON (the baseline). One run each.
+// server, and what for. The CPU seconds are this process' own, without those of
+// the API server and of MongoDB's double, which has a process of its own.
+//
+//   - PlainHTTP throws the pages away: the floor.
+//   - Discard mirrors into a store that throws away, SQLite onto the disk,
+//     MongoDB through the driver into the double.
+//   - Informer is the ordinary way: client-go's dynamic informer, whose objects
+//     become BSON, are gathered as a bulk write and thrown away. InformerMongoDB
+//     hands the same bulk writes to the driver and the double.
+//   - Alone writes the rows that a sync has collected, without API server and
+//     engine: through the store, by plain inserts, and into a plain file.
 func BenchmarkFirstSync(b *testing.B) {
 	pods := benchPods(b)
 	c := kubetest.Start(b)
 	c.Fill("--pods", strconv.Itoa(pods))
 	fetchAll(b, c.Config()) // warms the server up
+	var rows recorder
 	for _, way := range []struct {
 		name string
-		run  func(b *testing.B, config *rest.Config, pods int)
+		run  func(b *timed, config *rest.Config)
 	}{
-		{"PlainHTTP", func(b *testing.B, config *rest.Config, _ int) { fetchAll(b, config) }},
-		{"Discard", func(b *testing.B, config *rest.Config, pods int) { firstSync(b, config, discard{}, pods) }},
-		{"SQLite", syncIntoSQLite},
-		{"Informer", informerSync},
+		{"PlainHTTP", func(b *timed, config *rest.Config) { fetchAll(b.B, config) }},
+		{"Discard", func(b *timed, config *rest.Config) { firstSync(b.B, config, discard{}, pods) }},
+		{"SQLite", func(b *timed, config *rest.Config) { syncIntoSQLite(b.B, config, pods) }},
+		{"MongoDB", func(b *timed, config *rest.Config) { syncIntoMongoDB(b, config, pods) }},
+		{"Informer", func(b *timed, config *rest.Config) { informerSync(b.B, config, pods) }},
+		{"InformerMongoDB", func(b *timed, config *rest.Config) { informerSyncIntoMongoDB(b, config, pods) }},
+		{"Alone/Store", func(b *timed, config *rest.Config) { writeAlone(b.B, rows.collect(b, config, pods)) }},
+		{"Alone/Inserts", func(b *timed, config *rest.Config) { insertAlone(b.B, rows.collect(b, config, pods)) }},
+		{"Alone/File", func(b *timed, config *rest.Config) { fileAlone(b.B, rows.collect(b, config, pods)) }},
 	} {
 		b.Run(way.name, func(b *testing.B) {
-			for b.Loop() {
-				before := cpuSeconds(b)
-				began := time.Now()
-				way.run(b, c.Config(), pods)
-				took := time.Since(began).Seconds()
-				b.ReportMetric(float64(pods)/took, "objects/s")
-				b.ReportMetric(cpuSeconds(b)-before, "cpu-s")
-				b.ReportMetric(took, "wall-s")
-			}
+			(&timed{B: b}).measure(pods, func(b *timed) { way.run(b, c.Config()) })
 		})
 	}
+}
+
+// timed is a benchmark that counts CPU seconds as well as time.
+type timed struct {
+	*testing.B
+	unmeasuredCPU float64
+}
+
+// measure runs b.N times and reports.
+func (b *timed) measure(pods int, run func(*timed)) {
+	before := cpuSeconds(b.B)
+	b.ResetTimer()
+	for range b.N {
+		run(b)
+	}
+	b.StopTimer()
+	n, wall := float64(b.N), b.Elapsed().Seconds()
+	b.ReportMetric(float64(pods)*n/wall, "objects/s")
+	b.ReportMetric((cpuSeconds(b.B)-before-b.unmeasuredCPU)/n, "cpu-s")
+	b.ReportMetric(wall/n, "wall-s")
+}
+
+// unmeasured does what belongs to no measurement.
+func (b *timed) unmeasured(prepare func()) {
+	b.StopTimer()
+	before := cpuSeconds(b.B)
+	prepare()
+	b.unmeasuredCPU += cpuSeconds(b.B) - before
+	b.StartTimer()
 }
 
 // cpuSeconds is what this process has used so far, in user and kernel mode.
@@ -172,34 +199,15 @@ func syncIntoSQLite(b *testing.B, config *rest.Config, pods int) {
 	firstSync(b, config, store, pods)
 }
 
-// informerSync is the ordinary way: a dynamic informer, whose objects are
-// marshalled to BSON as a bulk write would.
-func informerSync(b *testing.B, config *rest.Config, pods int) {
-	config.QPS = -1
-	client, err := dynamic.NewForConfig(config)
+func syncIntoMongoDB(b *timed, config *rest.Config, pods int) {
+	var uri string
+	b.unmeasured(func() { uri = serveMongoDB(b.B) })
+	store, err := mongo.New(mongo.Options{URI: uri, Cluster: "bench"})
 	if err != nil {
 		b.Fatal(err)
 	}
-	factory := dynamicinformer.NewDynamicSharedInformerFactory(client, 0)
-	informer := factory.ForResource(schema.GroupVersionResource{Version: "v1", Resource: "pods"}).Informer()
-	var stored atomic.Int64
-	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: func(o any) {
-		if _, err := bson.Marshal(o.(*unstructured.Unstructured).Object); err != nil {
-			b.Error(err)
-		}
-		stored.Add(1)
-	}})
-	if err != nil {
-		b.Fatal(err)
-	}
-	stop := make(chan struct{})
-	defer factory.Shutdown()
-	defer close(stop)
-	factory.Start(stop)
-	cache.WaitForCacheSync(stop, registration.HasSynced)
-	if got := stored.Load(); got != int64(pods) {
-		b.Fatalf("informer delivered %d objects, want %d", got, pods)
-	}
+	defer store.Close(context.Background())
+	firstSync(b.B, config, store, pods)
 }
 
 // discard is a store that takes everything and has nothing.
@@ -227,54 +235,4 @@ func (discard) Versions(_ context.Context, _ syncer.Resource, _, _ string, _ int
 }
 func (discard) Read(context.Context, syncer.Resource, syncer.Query, func(*syncer.Object) error) error {
 	return nil
-}
-
-// BenchmarkPeakMemory runs the daemon as a process of its own, and reports its
-// largest resident size during the first sync beside that a while later.
-func BenchmarkPeakMemory(b *testing.B) {
-	for _, pods := range []int{10_000, 50_000, 100_000} {
-		b.Run(fmt.Sprintf("Pods%d", pods), func(b *testing.B) {
-			c := kubetest.Start(b)
-			c.Fill("--pods", strconv.Itoa(pods))
-			for b.Loop() {
-				peak, steady := memoryOfFirstSync(b, c)
-				b.ReportMetric(peak, "peak-MiB")
-				b.ReportMetric(steady, "steady-MiB")
-			}
-		})
-	}
-}
-
-func memoryOfFirstSync(b *testing.B, c *kubetest.Cluster) (peak, steady float64) {
-	d := newDaemon(b, c)
-	d.start()
-	d.command(10*time.Minute, "wait", "--server", d.server, "--for", "completed", "--timeout", "10m")
-	peak = residentMiB(b, d.cmd.Process.Pid, "VmHWM")
-	for range 5 { // the steady state is what is left once the heap has been collected
-		resp, err := http.Get(d.server + "/metrics")
-		if err != nil {
-			b.Fatal(err)
-		}
-		resp.Body.Close()
-		time.Sleep(time.Second)
-	}
-	steady = residentMiB(b, d.cmd.Process.Pid, "VmRSS")
-	d.stop()
-	return peak, steady
-}
-
-// residentMiB reads a field of proc_pid_status(5).
-func residentMiB(b *testing.B, pid int, field string) float64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		b.Skipf("resident size can't be read on this system: %v", err)
-	}
-	for line := range strings.Lines(string(text)) {
-		var kib float64
-		if _, err := fmt.Sscanf(line, field+": %g kB", &kib); err == nil {
-			return kib / 1024
-		}
-	}
-	b.Fatalf("no %s in the process' status", field)
-	return 0
 }

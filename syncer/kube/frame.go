@@ -29,6 +29,9 @@ func (s *scanner) scanFrame(b *syncer.Batch) (syncer.EventType, error) {
 	if err := s.between(); err != nil {
 		return "", err
 	}
+	if cap(b.Buf) > maxPooledWindow { // one huge object doesn't stay for the stream's life
+		b.Buf = nil
+	}
 	b.Objects, b.Buf, b.LabelBuf = b.Objects[:0], b.Buf[:0], b.LabelBuf[:0]
 	s.frame, s.path, s.depth = frameState{batch: b}, "", 0
 	if s.buf[s.pos] != '{' {
@@ -83,9 +86,9 @@ func (s *scanner) between() error {
 				return nil
 			}
 		}
-		if cap(s.buf) > maxPooledWindow { // one huge object doesn't stay for the stream's life
+		if cap(s.buf) > maxPooledWindow { // nor does it in the window
 			s.base += int64(s.pos)
-			s.buf, s.pos = make([]byte, 0, windowBytes), 0
+			s.buf, s.pos = make([]byte, 0, watchBytes), 0
 		}
 		if err := s.more(); err != nil {
 			return err

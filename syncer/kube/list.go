@@ -53,6 +53,7 @@ type lister struct {
 	known   bool          // the current page's metadata has come
 	current listMeta      // of the current page
 	open    *syncer.Batch // being filled; nil: none
+	many    bool          // a batch has been full: the next one is likely to be
 	full    []*syncer.Batch
 	refused error // what yield returned
 }
@@ -158,6 +159,9 @@ func (l *lister) meta(m listMeta) error {
 func (l *lister) batch() *syncer.Batch {
 	if l.open == nil {
 		l.open = syncer.NewBatch()
+		if l.many && cap(l.open.Buf) == 0 { // growing to its size would leave four times as much behind
+			l.open.Buf = make([]byte, 0, l.s.o.BatchBytes+l.s.o.BatchBytes/16)
+		}
 	}
 	return l.open
 }
@@ -168,7 +172,7 @@ func (l *lister) added() error {
 		return nil
 	}
 	l.full = append(l.full, l.open)
-	l.open = nil
+	l.open, l.many = nil, true
 	return l.flush()
 }
 

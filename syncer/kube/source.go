@@ -203,6 +203,7 @@ func (s *Source) connect() error {
 	cfg.Timeout = 0 // it would end watches
 	cfg.DisableCompression = !s.o.Compression
 	cfg.UserAgent = cmp.Or(cfg.UserAgent, userAgent())
+	cfg.Wrap(boundStreams)
 	if s.o.Transport != nil {
 		cfg.Wrap(s.o.Transport)
 	}

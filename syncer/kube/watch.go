@@ -49,10 +49,8 @@ func (s *Source) overdue(ctx, limited context.Context, what string, err error) e
 
 // stream reads events until the stream ends.
 func (s *Source) stream(ctx context.Context, what string, cell syncer.Cell, r io.Reader, w syncer.Watcher) error {
-	sc := newScanner(r, newForm(cell, s.redact), s.o.MaxObjectBytes)
-	defer sc.release()
-	b := syncer.NewBatch()
-	defer b.Release()
+	sc := newWatchScanner(r, newForm(cell, s.redact), s.o.MaxObjectBytes)
+	b := &syncer.Batch{} // not a pooled one, whose size is that of a whole batch
 	for {
 		kind, err := sc.scanFrame(b)
 		switch {

@@ -14,10 +14,12 @@ const maxDepth = 1000
 // etcd's own limit is 1.5 MiB; aggregated API servers may have another.
 const defaultMaxObjectBytes = 64 << 20
 
-// windowBytes is the size that a window starts with; maxPooledWindow is the
-// largest that is kept for the next response.
+// windowBytes is the size that the window of a list starts with, watchBytes that
+// of a watch: there is one a cell, open for as long as the process lives, and
+// mostly idle. maxPooledWindow is the largest that is kept for the next response.
 const (
 	windowBytes     = 128 << 10
+	watchBytes      = 16 << 10
 	maxPooledWindow = 1 << 20
 )
 
@@ -74,11 +76,22 @@ var scanners = sync.Pool{New: func() any { return &scanner{buf: make([]byte, 0, 
 
 func newScanner(src io.Reader, form *form, maxObjectBytes int) *scanner {
 	s := scanners.Get().(*scanner)
+	s.reset(src, form, maxObjectBytes)
+	return s
+}
+
+// newWatchScanner returns a scanner that isn't given back.
+func newWatchScanner(src io.Reader, form *form, maxObjectBytes int) *scanner {
+	s := &scanner{buf: make([]byte, 0, watchBytes)}
+	s.reset(src, form, maxObjectBytes)
+	return s
+}
+
+func (s *scanner) reset(src io.Reader, form *form, maxObjectBytes int) {
 	s.src, s.buf, s.pos, s.mark, s.base, s.max = src, s.buf[:0], 0, -1, 0, maxObjectBytes
 	s.depth, s.path, s.items = 0, "", -1
 	s.item.form = form
 	s.list, s.frame = listState{}, frameState{}
-	return s
 }
 
 // release gives the window back. Nothing that the scanner returned may be used afterwards.
@@ -141,7 +154,7 @@ func (s *scanner) room() error {
 		copy(s.buf[:kept], s.buf[keep:])
 		s.buf = s.buf[:kept]
 	default:
-		grown := make([]byte, kept, max(windowBytes, 2*cap(s.buf)))
+		grown := make([]byte, kept, 2*cap(s.buf))
 		copy(grown, s.buf[keep:])
 		s.buf = grown
 	}

@@ -30,7 +30,9 @@ const (
 	defaultBusyTimeout = 5 * time.Second
 	readConnections    = 3
 
-	writeCacheKiB = 8192
+	// The kernel's page cache stands behind these: more of them costs resident
+	// memory, and was measured to gain nothing.
+	writeCacheKiB = 4096
 	readCacheKiB  = 2048
 )
 
