@@ -16,8 +16,15 @@ import (
 // nowhere is a source that can't be reached.
 type nowhere struct{ syncer.Source }
 
-func (nowhere) Discover(context.Context) ([]syncer.Discovered, error) {
-	return nil, errors.New("nowhere")
+func (nowhere) Discover(context.Context) (syncer.Discovery, error) {
+	return syncer.Discovery{}, errors.New("nowhere")
+}
+
+// nothing is a store that isn't there.
+type nothing struct{ syncer.Store }
+
+func (nothing) Control(context.Context) (syncer.Control, error) {
+	return syncer.Control{}, errors.New("nothing")
 }
 
 // lockedTracker returns a tracker whose writer, an engine, holds the lock that
@@ -35,7 +42,7 @@ func lockedTracker(t testing.TB) *syncer.Tracker {
 	block.Store(true)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- syncer.NewEngine(syncer.Options{Source: nowhere{}, Tracker: tracker}).Run(ctx) }()
+	go func() { ended <- syncer.NewEngine(syncer.Options{Source: nowhere{}, Store: nothing{}, Tracker: tracker}).Run(ctx) }()
 	<-held
 	t.Cleanup(func() {
 		stop()
