@@ -138,6 +138,7 @@ func parseSelectors(entries []string) (map[string]string, error) {
 // runOptions are the flags of run, as given.
 type runOptions struct {
 	connectOptions
+	upstream    upstreamOptions
 	listen      string
 	parallel    int
 	printConfig bool
@@ -145,6 +146,7 @@ type runOptions struct {
 
 func (o *runOptions) addFlags(cmd *cobra.Command) {
 	o.connectOptions.addFlags(cmd)
+	o.upstream.addFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`ADDRESS` of the HTTP server")
 	f.IntVar(&o.parallel, "parallel", 4, "`RESOURCES` that are synced side by side")
@@ -163,5 +165,5 @@ func (o *runOptions) validate() error {
 	if o.parallel < 1 {
 		return fmt.Errorf("--parallel: want 1 or more, got %d", o.parallel)
 	}
-	return nil
+	return o.upstream.validate(o.listen)
 }

@@ -104,10 +104,15 @@ func (o *runOptions) serve(ctx context.Context, c *connection, server *lateServe
 	defer func() { err = errors.Join(err, closeStore(store)) }()
 	tracker := syncer.NewTracker(syncer.TrackerOptions{Cluster: c.kube.cluster, Instance: instance()})
 	engine, metrics := o.newEngine(c, source, store, tracker, tracer, out.log)
-	server.use(api.NewHandler(api.Options{
+	own := api.NewHandler(api.Options{
 		Status: tracker.Status, Alive: engine.Alive, Metrics: metrics, Log: out.log.Named("api"),
-	}))
-	return together(ctx, engine.Run, server.Run, func(ctx context.Context) error {
+	})
+	handler, passOn, err := o.upstream.inFront(own, tracker.Status, out.log)
+	if err != nil {
+		return err
+	}
+	server.use(handler)
+	return together(ctx, engine.Run, server.Run, passOn, func(ctx context.Context) error {
 		follow(ctx, out.display, tracker.Status)
 		return nil
 	})
