@@ -29,7 +29,7 @@ type Follower interface {
 // neither X-Sync-Status nor any of the others but X-Sync-Error, "no answer from the
 // sidecar": the four values of the status are facts, and there is none to tell.
 func NewRemoteHeaders(f Follower) *Headers {
-	var heard atomic.Int64 // when f was last seen up to date, in nanoseconds
+	var heard atomic.Int64                   // when f was last seen up to date, in nanoseconds
 	began := time.Now().Add(-2 * maxUnheard) // what was never seen up to date isn't shown
 	return NewHeaders(func() *syncer.Status {
 		s, now := f.Status(), int64(time.Since(began))
