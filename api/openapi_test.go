@@ -1,0 +1,382 @@
+package api_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/sidemirror/sidemirror/api"
+	"github.com/sidemirror/sidemirror/syncer"
+)
+
+// described is the description as the API answers with it.
+type described struct {
+	t        *testing.T
+	document map[string]any
+	compiler *jsonschema.Compiler
+}
+
+func newDescribed(t *testing.T) *described {
+	t.Helper()
+	res := do(newHandler(inProgress()), "GET", "/api/v1/openapi.json")
+	document, err := jsonschema.UnmarshalJSON(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	if err := compiler.AddResource("openapi.json", document); err != nil {
+		t.Fatal(err)
+	}
+	return &described{t: t, document: document.(map[string]any), compiler: compiler}
+}
+
+// at follows path, and every reference on it. It returns nil where there is nothing.
+func (d *described) at(path ...string) (node map[string]any, pointer string) {
+	node = d.document
+	for i, step := range path {
+		next, ok := node[step].(map[string]any)
+		if !ok {
+			return nil, ""
+		}
+		if ref, ok := next["$ref"].(string); ok {
+			return d.at(slices.Concat(steps(ref), path[i+1:])...)
+		}
+		node, pointer = next, pointer+"/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(step)
+	}
+	return node, pointer
+}
+
+// steps undoes a JSON pointer, as a reference or without its #.
+func steps(pointer string) []string {
+	all := strings.Split(strings.TrimPrefix(strings.TrimPrefix(pointer, "#"), "/"), "/")
+	for i := range all {
+		all[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(all[i])
+	}
+	return all
+}
+
+// validate holds value against the schema at path.
+func (d *described) validate(what string, value any, path ...string) {
+	d.t.Helper()
+	_, pointer := d.at(path...)
+	if pointer == "" {
+		d.t.Errorf("%s: openapi.json has nothing at %s", what, strings.Join(path, " "))
+		return
+	}
+	schema, err := d.compiler.Compile("openapi.json#" + pointer)
+	if err != nil {
+		d.t.Fatalf("%s: %v", what, err)
+	}
+	if err := schema.Validate(value); err != nil {
+		d.t.Errorf("%s isn't as openapi.json describes it: %v", what, err)
+	}
+}
+
+// everyOption registers each route that there is.
+func everyOption(s *syncer.Status) api.Options {
+	return api.Options{Status: func() *syncer.Status { return s }, Metrics: http.NotFoundHandler()}
+}
+
+// fallbacks answer for what isn't there.
+var fallbacks = []string{"/", "/api/v1", "/api/v1/"}
+
+// unregistered are the paths that are described and that the mux doesn't know.
+var unregistered = []string{
+	// Answered by the fallback of /api/v1/, so that every other route wins.
+	"/api/v1/{resource}", "/api/v1/{resource}/{name}",
+	"/api/v1/namespaces/{namespace}/{resource}", "/api/v1/namespaces/{namespace}/{resource}/{name}",
+	// Described ahead of their code.
+	"/", "/api/v1/sync/events", "/api/v1/sync/ws", "/api/v1/sync/history", "/api/v1/sync/namespaces",
+	"/api/v1/sync/start", "/api/v1/sync/pause", "/api/v1/sync/resume", "/api/v1/sync/cancel", "/api/v1/sync/retry",
+}
+
+func TestOpenAPIHasEveryRoute(t *testing.T) {
+	d := newDescribed(t)
+	h := api.NewHandler(everyOption(inProgress()))
+	registered := map[string]bool{}
+	for _, pattern := range api.Patterns(h) {
+		if slices.Contains(fallbacks, pattern) {
+			continue
+		}
+		_, path, ok := strings.Cut(pattern, " ")
+		if !ok {
+			path = pattern
+		}
+		path = strings.ReplaceAll(path, "{$}", "")
+		registered[path] = true
+		if item, _ := d.at("paths", path); item == nil {
+			t.Errorf("the handler has the route %q, and openapi.json doesn't: describe it there, under paths", path)
+		}
+	}
+	for path, item := range d.document["paths"].(map[string]any) {
+		switch ahead := slices.Contains(unregistered, path); {
+		case registered[path] && ahead:
+			t.Errorf("the route %q is registered now: take it off the list unregistered in this file", path)
+		case registered[path]:
+			methods(t, h, path, item.(map[string]any))
+		case !ahead:
+			t.Errorf("openapi.json describes %q, and the handler has no such route: remove it there, or set what it needs in everyOption", path)
+		}
+	}
+}
+
+// methods holds the methods that are described against those that are answered.
+func methods(t *testing.T, h http.Handler, path string, item map[string]any) {
+	t.Helper()
+	for _, method := range []string{"get", "post", "put", "delete"} {
+		_, want := item[method]
+		got := do(h, strings.ToUpper(method), path).StatusCode != http.StatusMethodNotAllowed
+		if got != want {
+			t.Errorf("%s %s: answered %v, described %v", method, path, got, want)
+		}
+	}
+}
+
+// aheadFields are members of the document that are described ahead of their code.
+var aheadFields = []string{
+	"Status.role", "Status.eta", "Status.activeSeconds", "Status.pausedSeconds", "Status.consecutiveFailures",
+	"Status.control", "Status.allowedActions", "Status.warnings", "Status.history", "Watch.lagSeconds",
+}
+
+func TestOpenAPIHasEveryFieldOfTheStatus(t *testing.T) {
+	d := newDescribed(t)
+	d.fields(reflect.TypeFor[syncer.Status](), map[string]bool{})
+}
+
+// fields holds a struct against the schema of the same name, and what it is made of.
+func (d *described) fields(of reflect.Type, seen map[string]bool) {
+	name := of.Name()
+	if seen[name] {
+		return
+	}
+	seen[name] = true
+	schema, _ := d.at("components", "schemas", name)
+	if schema == nil {
+		d.t.Errorf("openapi.json has no components/schemas/%s for syncer.%s", name, name)
+		return
+	}
+	properties, _ := schema["properties"].(map[string]any)
+	required, _ := schema["required"].([]any)
+	members := membersOf(of)
+	for member, optional := range members {
+		field := name + "." + member
+		switch _, there := properties[member]; {
+		case !there:
+			d.t.Errorf("syncer.%s isn't in openapi.json: add it to components/schemas/%s/properties", field, name)
+		case slices.Contains(aheadFields, field):
+			d.t.Errorf("syncer.%s is there now: take it off the list aheadFields in this file, and add it to required", field)
+		case slices.Contains(required, any(member)) == optional:
+			d.t.Errorf("syncer.%s: required in openapi.json is %v, and must be the contrary: omitempty in Go is %v", field, !optional, optional)
+		}
+	}
+	for member := range properties {
+		if _, there := members[member]; !there && !slices.Contains(aheadFields, name+"."+member) {
+			d.t.Errorf("openapi.json has %s.%s, and syncer.%s doesn't: remove it from components/schemas/%s", name, member, name, name)
+		}
+	}
+	for i := range of.NumField() {
+		if inner := structOf(of.Field(i).Type); inner != nil && !of.Field(i).Anonymous {
+			d.fields(inner, seen)
+		}
+	}
+}
+
+// membersOf are the members of a struct as JSON, embedded ones included, and
+// whether each may be left out.
+func membersOf(of reflect.Type) map[string]bool {
+	members := map[string]bool{}
+	for i := range of.NumField() {
+		f := of.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case name == "-":
+		case f.Anonymous && name == "":
+			for inner, optional := range membersOf(f.Type) {
+				members[inner] = optional
+			}
+		default:
+			members[name] = strings.Contains(options, "omitempty") || strings.Contains(options, "omitzero")
+		}
+	}
+	return members
+}
+
+// structOf is the struct of this module behind pointers and slices, or nil.
+func structOf(t reflect.Type) reflect.Type {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || t == reflect.TypeFor[time.Time]() {
+		return nil
+	}
+	return t
+}
+
+func TestOpenAPIHasEveryValue(t *testing.T) {
+	d := newDescribed(t)
+	for name, values := range map[string][]string{
+		"RunStatus": words(syncer.RunStatuses), "State": words(syncer.States), "Step": words(syncer.Steps),
+		"ResourceOutcome": words(syncer.ResourceOutcomes),
+	} {
+		schema, _ := d.at("components", "schemas", name)
+		for _, value := range values {
+			if enum, _ := schema["enum"].([]any); !slices.Contains(enum, any(value)) {
+				t.Errorf("%q isn't in openapi.json: add it to components/schemas/%s/enum", value, name)
+			}
+		}
+	}
+	for _, name := range api.HeaderNames {
+		if header, _ := d.at("components", "headers", name); header == nil {
+			t.Errorf("the header %s isn't in openapi.json: add it to components/headers", name)
+		}
+	}
+}
+
+func words[T ~string](values []T) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = string(v)
+	}
+	return out
+}
+
+// What the handler answers is what is described, in each state.
+func TestAnswersAreAsOpenAPIDescribesThem(t *testing.T) {
+	d := newDescribed(t)
+	full := inProgress()
+	at, text, total := time.Now(), "x", int64(5)
+	full.Error, full.StartTime, full.TraceID = &text, &at, "t"
+	full.StepStatus = []syncer.StepStatus{{Step: syncer.StepSync, StartTime: at}}
+	full.ResourceStatus = []syncer.ResourceStatus{{
+		Name: "pods", Namespace: "shop", Status: syncer.ResourceForbidden, Phase: syncer.PhaseRetrying, Total: &total,
+		NextRetryAt: &at, Watch: syncer.Watch{State: syncer.WatchBroken, LastEventAt: &at},
+		Error: &syncer.CellError{Reason: syncer.ReasonForbidden, Time: at}, DeadLetters: []syncer.DeadLetter{{Key: "a/b", Time: at}},
+	}}
+	for _, s := range []*syncer.Status{
+		{Status: syncer.NotStarted, State: syncer.Idle}, inProgress(), full, completed(), failed("x"),
+	} {
+		h := api.NewHandler(everyOption(s))
+		etag := do(h, "GET", statusPath).Header.Get("Etag")
+		for path := range d.document["paths"].(map[string]any) {
+			if slices.Contains(unregistered, path) || path == "/metrics" {
+				continue
+			}
+			d.answer(path, "get", do(h, "GET", path))
+			d.answer(path, "get", do(h, "GET", path, "If-None-Match", etag))
+			d.answer(path, "get", do(h, "POST", path))
+		}
+		d.answer(statusPath, "get", do(h, "GET", statusPath+"?x=1"))
+		d.answer("/livez", "get", do(h, "GET", "/livez?verbose"))
+	}
+}
+
+// answer holds one answer against what is described for method, and for other
+// methods of the same path.
+func (d *described) answer(path, method string, res *http.Response) {
+	d.t.Helper()
+	what := fmt.Sprintf("%s %s: %d", method, path, res.StatusCode)
+	at := []string{"paths", path, method, "responses", strconv.Itoa(res.StatusCode)}
+	response, pointer := d.at(at...)
+	if response == nil {
+		d.t.Errorf("%s isn't described", what)
+		return
+	}
+	at = steps(pointer)
+	for name := range res.Header {
+		if !strings.HasPrefix(name, "X-Sync-") {
+			continue
+		}
+		d.validate(what+" "+name, res.Header.Get(name), append(slices.Clone(at), "headers", name, "schema")...)
+	}
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	content, _ := response["content"].(map[string]any)
+	if len(body) == 0 {
+		if content != nil {
+			d.t.Errorf("%s has no body, and one is described", what)
+		}
+		return
+	}
+	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	if content[kind] == nil {
+		d.t.Errorf("%s is %q, which isn't described", what, kind)
+		return
+	}
+	if strings.HasSuffix(kind, "json") {
+		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+		if err != nil {
+			d.t.Fatalf("%s: %v", what, err)
+		}
+		d.validate(what, value, append(at, "content", kind, "schema")...)
+	}
+}
+
+// Nothing in the description leads nowhere, and its example is one.
+func TestOpenAPIIsSound(t *testing.T) {
+	d := newDescribed(t)
+	ids := map[string]bool{}
+	var walk func(pointer string, node any)
+	walk = func(pointer string, node any) {
+		switch node := node.(type) {
+		case map[string]any:
+			if ref, ok := node["$ref"].(string); ok {
+				if target, _ := d.at(steps(ref)...); target == nil {
+					t.Errorf("%s: %s leads nowhere", pointer, ref)
+				}
+			}
+			if id, ok := node["operationId"].(string); ok {
+				if ids[id] {
+					t.Errorf("%s: the operationId %s is there twice", pointer, id)
+				}
+				ids[id] = true
+			}
+			for key, inner := range node {
+				walk(pointer+"/"+key, inner)
+			}
+		case []any:
+			for i, inner := range node {
+				walk(pointer+"/"+strconv.Itoa(i), inner)
+			}
+		}
+	}
+	walk("", d.document)
+	media, _ := d.at("paths", statusPath, "get", "responses", "200", "content", "application/json")
+	d.validate("the example of the status", media["example"], "components", "schemas", "Status")
+	for name := range d.document["components"].(map[string]any)["schemas"].(map[string]any) {
+		_, pointer := d.at("components", "schemas", name)
+		if _, err := d.compiler.Compile("openapi.json#" + pointer); err != nil {
+			t.Errorf("schema %s: %v", name, err)
+		}
+	}
+}
+
+func TestOpenAPIIsServedAsItIsCheckedIn(t *testing.T) {
+	want, err := os.ReadFile("openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHandler(inProgress())
+	res := do(h, "GET", "/api/v1/openapi.json")
+	if got := read(t, res); got != string(want) || !json.Valid(want) || res.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("%d bytes of %s, want the %d of the file", len(got), res.Header.Get("Content-Type"), len(want))
+	}
+	etag := res.Header.Get("Etag")
+	if res := do(h, "GET", "/api/v1/openapi.json", "If-None-Match", etag); res.StatusCode != 304 || etag == "" {
+		t.Errorf("the same again = %d with %q, want 304", res.StatusCode, etag)
+	}
+}
