@@ -6,5 +6,6 @@
 //
 // Reading order: headers.go (the names and the public middleware), view.go (a
 // snapshot made ready), sanitize.go (what may leave the process), handler.go
-// (the routes), health.go and probes.go, server.go.
+// (the routes, which openapi.json describes), health.go and probes.go, server.go.
+// upstream.go stands in front of an application, remote.go is for one beside.
 package api
