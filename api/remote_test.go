@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,34 +14,29 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sidemirror/sidemirror/api"
-	"github.com/sidemirror/sidemirror/syncer"
 )
 
 // sidecar answers as Sidemirror does, without a network, so that it can be used
-// where time is simulated. It belongs to the test and to one request at a time.
+// where time is simulated.
 type sidecar struct {
-	status *syncer.Status // nil is one that is away
-	body   string         // instead of a status document
-	hangs  bool
-	sent   int // bodies; the others were 304
+	now  atomic.Pointer[http.HandlerFunc] // nil is one that is away
+	sent atomic.Int64                     // bodies; the others were 304
 }
 
+func (s *sidecar) is(now http.HandlerFunc) { s.now.Store(&now) }
+
 func (s *sidecar) RoundTrip(r *http.Request) (*http.Response, error) {
-	if s.hangs {
-		<-r.Context().Done()
-		return nil, r.Context().Err()
-	}
-	if s.status == nil {
+	now := s.now.Load()
+	if now == nil {
 		return nil, errors.New("connection refused")
 	}
 	w := httptest.NewRecorder()
-	if s.body != "" {
-		_, _ = w.WriteString(s.body)
-		return w.Result(), nil
+	(*now)(w, r)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
 	}
-	newHandler(s.status).ServeHTTP(w, r)
 	if w.Code == http.StatusOK {
-		s.sent++
+		s.sent.Add(1)
 	}
 	return w.Result(), nil
 }
@@ -76,32 +72,32 @@ func TestRemoteHeaders(t *testing.T) {
 		ended := make(chan error)
 		go func() { ended <- poller.Run(ctx) }()
 		expect("never heard of it", nobody)
-		beside.status = completed()
+		beside.is(newHandler(completed()).ServeHTTP)
 		time.Sleep(time.Second)
 		expect("there", synced)
 		first := poller.Status()
 		time.Sleep(time.Hour)
 		expect("there for an hour", synced)
-		if beside.sent != 1 || poller.Status() != first {
-			t.Errorf("%d documents were sent for one revision, want 1", beside.sent)
+		if sent := beside.sent.Load(); sent != 1 || poller.Status() != first {
+			t.Errorf("%d documents were sent for one revision, want 1", sent)
 		}
 
-		beside.status = nil
+		beside.now.Store(nil)
 		time.Sleep(5 * time.Second)
 		expect("away for five seconds", synced)
 		time.Sleep(10 * time.Second)
 		expect("away for fifteen", nobody)
-		beside.status = inProgress()
+		beside.is(newHandler(inProgress()).ServeHTTP)
 		time.Sleep(time.Second)
 		expect("there again", map[string]string{
 			"X-Sync-Status": "in_progress", "X-Sync-Revision": "42", "X-Sync-Step": "sync",
 			"X-Sync-Progress": "6/11", "X-Sync-Current-Resource": "Deployment",
 		})
 
-		beside.hangs = true
+		beside.is(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 		time.Sleep(20 * time.Second)
 		expect("there without an answer", nobody)
-		beside.hangs, beside.body = false, `{"status":"completed"}`
+		beside.is(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"status":"completed"}`)) })
 		time.Sleep(5 * time.Second)
 		expect("another program at its address", nobody)
 
