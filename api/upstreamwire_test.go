@@ -109,7 +109,7 @@ func TestUpstreamStreamsUploads(t *testing.T) {
 			_, _ = io.WriteString(send, "end")
 			send.Close()
 		}()
-		if res, got := f.ask(t, "PUT", "/upload", body); res.StatusCode != 200 || got != "END" {
+		if res, got := f.ask(t, "PUT", "/upload", body); res.StatusCode != http.StatusOK || got != "END" {
 			t.Errorf("upload = %d %q, want it whole", res.StatusCode, got)
 		}
 	})

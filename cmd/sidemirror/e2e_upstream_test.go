@@ -50,7 +50,7 @@ func TestDaemonInFrontOfAnApplication(t *testing.T) {
 	d.waitCompleted()
 	for _, path := range []string{"/", "/orders", "/api/v1/orders"} {
 		res, body := d.get(path)
-		if want := "application of " + strings.TrimPrefix(d.server, "http://") + path; res.StatusCode != 200 || body != want {
+		if want := "application of " + strings.TrimPrefix(d.server, "http://") + path; res.StatusCode != http.StatusOK || body != want {
 			t.Errorf("%s = %d %q, want %q", path, res.StatusCode, body, want)
 		}
 		if res.Header.Get(api.HeaderStatus) != "completed" || res.Header.Get(api.HeaderEndTime) == "" || res.Header.Get(api.HeaderRevision) == "" {
@@ -62,7 +62,7 @@ func TestDaemonInFrontOfAnApplication(t *testing.T) {
 		"/api/v1/sync/status", "/api/v1/health", "/livez", "/readyz", "/startupz", "/metrics",
 		"/.sidemirror/api/v1/sync/status", "/.sidemirror/metrics",
 	} {
-		if res, body := d.get(path); res.StatusCode != 200 {
+		if res, body := d.get(path); res.StatusCode != http.StatusOK {
 			t.Errorf("%s = %d %s", path, res.StatusCode, body)
 		}
 	}
