@@ -122,8 +122,9 @@ func (n runs) Runs(context.Context, string, int) ([]syncer.Run, error) {
 	for i := int(n); i > 0; i-- {
 		text := "connect to mongodb://me:hunter2@db"
 		all = append(all, syncer.Run{
-			ID: fmt.Sprintf("%03d", i), Outcome: syncer.RunCompleted, DurationMs: int64(i), Error: &text,
-			Resources: []syncer.RunResource{{Name: "pods", Objects: int64(i), Error: text}},
+			ID: fmt.Sprintf("%03d", i), Trigger: syncer.TriggerManual, Outcome: syncer.RunCompleted, DurationMs: int64(i), Error: &text,
+			Steps:     []syncer.RunStep{{Step: syncer.StepSync, DurationMs: 1}},
+			Resources: []syncer.RunResource{{Name: "pods", Status: syncer.ResourceFailed, Objects: int64(i), Error: text}},
 		})
 	}
 	return all, nil

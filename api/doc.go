@@ -6,7 +6,7 @@
 //
 // Reading order: headers.go (the names and the public middleware), view.go (a
 // snapshot made ready), sanitize.go (what may leave the process), handler.go
-// (the routes), query.go, status.go and longpoll.go (the document, and waiting for
+// (the routes, which openapi.json describes), query.go, status.go and longpoll.go (the document, and waiting for
 // it), health.go and probes.go, control.go, history.go, server.go.
 //
 // Who may read the mirror and control it: auth.go (the contracts), authguard.go
@@ -20,4 +20,6 @@
 // reader makes of it); frame.go (one sample, and the change to it from any
 // other), push.go (who samples), stream.go (what a client gets), events.go and
 // ws.go (how), drain.go (how it ends). Package client reads it.
+//
+// For applications: upstream.go stands in front of one, remote.go is for one beside.
 package api

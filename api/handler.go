@@ -40,7 +40,7 @@ type Options struct {
 type handler struct {
 	Options
 	headers *Headers
-	mux     *http.ServeMux
+	mux     *routes
 	live    probe
 	ready   probe
 	started probe
@@ -61,12 +61,13 @@ func NewHandler(o Options) http.Handler {
 	if o.Guard == nil {
 		o.Guard = NewGuard(GuardOptions{})
 	}
-	a := &handler{Options: o, headers: NewHeaders(o.Status), mux: http.NewServeMux()}
+	a := &handler{Options: o, headers: NewHeaders(o.Status), mux: newRoutes()}
 	a.probes()
 	a.read("/api/v1/sync/status", a.syncStatus)
 	a.read("/sync/status", a.syncStatus)
 	a.pushed()
 	a.read("/api/v1/health", a.health)
+	a.read("/api/v1/openapi.json", a.describe)
 	a.read("/livez", a.live.answer)
 	a.read("/readyz", a.ready.answer)
 	a.read("/startupz", a.started.answer)

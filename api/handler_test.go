@@ -20,7 +20,7 @@ const statusPath = "/api/v1/sync/status"
 
 func inProgress() *syncer.Status {
 	return &syncer.Status{
-		Revision: 42, Epoch: 3, Instance: "pod-a", Status: syncer.InProgress, State: syncer.Running, Step: syncer.StepSync,
+		Revision: 42, Epoch: 3, Instance: "pod-a", Role: syncer.Leader, Status: syncer.InProgress, State: syncer.Running, Step: syncer.StepSync,
 		CurrentResource: "Deployment", SyncedResources: 6, TotalResources: 11,
 	}
 }
@@ -29,13 +29,13 @@ func completed() *syncer.Status {
 	end := time.Date(2026, 1, 7, 12, 30, 5, 234_000_000, time.FixedZone("", 2*3600))
 	took := int64(5234)
 	return &syncer.Status{
-		Revision: 43, Status: syncer.Completed, State: syncer.Live, Step: syncer.StepDone,
+		Revision: 43, Role: syncer.Leader, Status: syncer.Completed, State: syncer.Live, Step: syncer.StepDone,
 		EndTime: &end, DurationMs: &took, InitialSyncComplete: true,
 	}
 }
 
 func failed(text string) *syncer.Status {
-	return &syncer.Status{Revision: 44, Status: syncer.Failed, State: syncer.Retrying, Error: &text}
+	return &syncer.Status{Revision: 44, Role: syncer.Leader, Status: syncer.Failed, State: syncer.Retrying, Error: &text}
 }
 
 func newHandler(s *syncer.Status) http.Handler {

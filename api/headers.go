@@ -47,7 +47,7 @@ type Headers struct {
 }
 
 // NewHeaders returns the middleware for the state that status returns. status is
-// called once a request; it must return at once, and never nil.
+// called once a request and must return at once; nil says that nobody knows.
 func NewHeaders(status func() *syncer.Status) *Headers { return &Headers{status: status} }
 
 // Wrap sets the headers, all of one snapshot, and then calls next.
@@ -62,6 +62,9 @@ func (h *Headers) Wrap(next http.Handler) http.Handler {
 // the same one; both are right, and one of them stays.
 func (h *Headers) view() *view {
 	s := h.status()
+	if s == nil {
+		return unknown
+	}
 	if v := h.current.Load(); v != nil && v.status == s {
 		return v
 	}

@@ -42,7 +42,9 @@ func lockedTracker(t testing.TB) *syncer.Tracker {
 	block.Store(true)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- syncer.NewEngine(syncer.Options{Source: nowhere{}, Store: nothing{}, Tracker: tracker}).Run(ctx) }()
+	go func() {
+		ended <- syncer.NewEngine(syncer.Options{Source: nowhere{}, Store: nothing{}, Tracker: tracker}).Run(ctx)
+	}()
 	<-held
 	t.Cleanup(func() {
 		stop()

@@ -36,7 +36,8 @@ type Options struct {
 	Poll time.Duration
 	// StreamRetry is how long it polls before it asks for a stream again; 30 s.
 	StreamRetry time.Duration
-	// Silence is how long a stream may say nothing, not even a heartbeat; 45 s.
+	// Silence is how long a stream may say nothing, not even a heartbeat; 20 s,
+	// since one comes every 15.
 	Silence time.Duration
 	Log     hclog.Logger // none
 }
@@ -75,7 +76,7 @@ func New(o Options) (*Follower, error) {
 	for _, d := range []struct {
 		value    *time.Duration
 		standard time.Duration
-	}{{&o.Poll, time.Second}, {&o.StreamRetry, 30 * time.Second}, {&o.Silence, 45 * time.Second}} {
+	}{{&o.Poll, time.Second}, {&o.StreamRetry, 30 * time.Second}, {&o.Silence, 20 * time.Second}} {
 		if *d.value <= 0 {
 			*d.value = d.standard
 		}

@@ -139,6 +139,7 @@ func parseSelectors(entries []string) (map[string]string, error) {
 type runOptions struct {
 	connectOptions
 	auth        authOptions
+	upstream    upstreamOptions
 	listen      string
 	parallel    int
 	printConfig bool
@@ -147,6 +148,7 @@ type runOptions struct {
 func (o *runOptions) addFlags(cmd *cobra.Command) {
 	o.connectOptions.addFlags(cmd)
 	o.auth.addFlags(cmd)
+	o.upstream.addFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`ADDRESS` of the HTTP server")
 	f.IntVar(&o.parallel, "parallel", 4, "`RESOURCES` that are synced side by side")
@@ -165,5 +167,8 @@ func (o *runOptions) validate() error {
 	if o.parallel < 1 {
 		return fmt.Errorf("--parallel: want 1 or more, got %d", o.parallel)
 	}
-	return o.auth.validate(o.listen)
+	if err := o.auth.validate(o.listen); err != nil {
+		return err
+	}
+	return o.upstream.validate(o.listen)
 }

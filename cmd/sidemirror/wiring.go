@@ -106,12 +106,17 @@ func (o *runOptions) serve(ctx context.Context, c *connection, server *lateServe
 	engine, metrics := o.newEngine(c, source, store, tracker, tracer, out.log)
 	clients, countClient := exporter.NewStreamClients(api.Transports)
 	metrics.MustRegister(clients)
-	server.use(api.NewHandler(api.Options{
+	own := api.NewHandler(api.Options{
 		Status: tracker.Status, Changed: tracker.Changed, Push: api.PushOptions{Clients: countClient},
 		Alive: engine.Alive, Metrics: exporter.Handler(metrics, out.log.Named("exporter")), Log: out.log.Named("api"),
 		Control: engine, History: store, Objects: store, Namespaces: tracker.Namespaces, Guard: server.guard,
-	}))
-	return together(ctx, engine.Run, server.Run, func(ctx context.Context) error {
+	})
+	handler, passOn, err := o.upstream.inFront(own, tracker.Status, out.log)
+	if err != nil {
+		return err
+	}
+	server.use(handler)
+	return together(ctx, engine.Run, server.Run, passOn, func(ctx context.Context) error {
 		follow(ctx, out.display, tracker.Status)
 		return nil
 	})
