@@ -69,6 +69,7 @@ func NewHandler(o Options) http.Handler {
 	if o.Namespaces != nil {
 		a.read("/api/v1/sync/namespaces", a.syncNamespaces)
 	}
+	a.page("/")
 	a.mux.HandleFunc("/", notFound)
 	a.mux.HandleFunc("/api/v1", notFound)
 	a.mux.HandleFunc("/api/v1/", notFound)
