@@ -25,6 +25,7 @@ type Options struct {
 	Control    Controller   // POST /api/v1/sync/{action}
 	History    History      // /api/v1/sync/history
 	Namespaces func() ([]syncer.NamespaceProgress, *syncer.Status)
+	Page       string       // the path of the page that shows the run; "/" when empty
 	Log        hclog.Logger // none
 }
 
@@ -69,7 +70,7 @@ func NewHandler(o Options) http.Handler {
 	if o.Namespaces != nil {
 		a.read("/api/v1/sync/namespaces", a.syncNamespaces)
 	}
-	a.page("/")
+	a.page(o.Page)
 	a.mux.HandleFunc("/", notFound)
 	a.mux.HandleFunc("/api/v1", notFound)
 	a.mux.HandleFunc("/api/v1/", notFound)

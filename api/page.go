@@ -46,10 +46,13 @@ type pageFile struct {
 	etag, kind, length []string
 }
 
-// page registers the page at a path that begins and ends with a slash. Whatever it
-// refers to is relative to that path, so that it also works below the prefix of a
-// proxy.
+// page registers the page at a path, "" for the root. Whatever it refers to is
+// relative to that path, so that it also works below the prefix of a proxy.
 func (a *handler) page(at string) {
+	if at = strings.Trim(at, "/"); at != "" {
+		at += "/"
+	}
+	at = "/" + at
 	entries, err := pageFiles.ReadDir("page")
 	if err != nil {
 		panic(err) // a directory that is embedded can be read

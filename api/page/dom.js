@@ -3,32 +3,36 @@
 
 export const $ = (id) => document.getElementById(id);
 
+// What would turn around or hide the text beside it: controls of direction, and
+// controls that aren't white space.
+const deceptive = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+// plain is a text from outside as it is shown.
+export const plain = (value) => String(value).replace(deceptive, '\ufffd');
+
 // el makes an element with attributes and children; strings become text.
 export function el(tag, attributes, ...children) {
-  const node = document.createElement(tag);
-  attributesOf(node, attributes);
-  node.append(...children);
-  return node;
+  return made(document.createElement(tag), attributes, children);
 }
 
 const svgNamespace = 'http://www.w3.org/2000/svg';
 
 export function svg(tag, attributes, ...children) {
-  const node = document.createElementNS(svgNamespace, tag);
-  attributesOf(node, attributes);
-  node.append(...children);
-  return node;
+  return made(document.createElementNS(svgNamespace, tag), attributes, children);
 }
 
-function attributesOf(node, attributes) {
+function made(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes || {})) node.setAttribute(name, value);
+  node.append(...children.map((child) => (typeof child === 'string' ? plain(child) : child)));
+  return node;
 }
 
 // The setters write only what is another than before, so that rendering again
 // costs nothing, and neither selections nor screen readers are disturbed.
 
 export function text(node, value) {
-  if (node.textContent !== value) node.textContent = value;
+  const shown = plain(value);
+  if (node.textContent !== shown) node.textContent = shown;
 }
 
 export function attribute(node, name, value) {

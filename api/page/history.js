@@ -1,11 +1,12 @@
 // The past runs: a chart of how long they took, and a table.
 
-import { $, el, svg, text, hide } from './dom.js';
+import { $, el, svg, text, attribute, hide } from './dom.js';
 import { icon } from './icons.js';
 import { number, duration, parse, clock, plural } from './format.js';
 import { outcomes, triggers } from './words.js';
 
 const limit = 30;
+const few = 6; // rows, until all are asked for
 const slots = 24; // the fewest that a chart has room for, so that a single run isn't a block
 const height = 132;
 const top = 18; // for the marks
@@ -22,6 +23,7 @@ export class History {
   constructor(api, headers) {
     this.#url = api + 'sync/history?limit=' + limit;
     this.#headers = headers;
+    $('runs-more').addEventListener('click', () => showRows($('runs-more').getAttribute('aria-expanded') === 'false'));
   }
 
   // follow asks for the runs when there may be others than those that are shown.
@@ -69,6 +71,16 @@ function show(history) {
   $('chart').replaceChildren(chart([...runs].reverse(), history.stats, now));
   $('legend').replaceChildren(...['completed', 'partial', 'failed', 'cancelled'].filter((o) => runs.some((r) => outcomeOf(r) === o)).map(legendOf));
   $('runs').replaceChildren(...runs.map((run) => row(run, now)));
+  showRows($('runs-more').getAttribute('aria-expanded') === 'true');
+}
+
+// showRows shows the newest rows, or all.
+function showRows(all) {
+  const rows = [...$('runs').children];
+  rows.forEach((row, i) => hide(row, !all && i >= few));
+  hide($('runs-more-box'), rows.length <= few);
+  attribute($('runs-more'), 'aria-expanded', all);
+  text($('runs-more'), all ? 'Show fewer runs' : `Show all ${number(rows.length)} runs`);
 }
 
 const outcomeOf = (run) => (run.outcome === 'completed' && run.partial ? 'partial' : outcomes[run.outcome] ? run.outcome : 'failed');

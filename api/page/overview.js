@@ -97,7 +97,7 @@ function renderAmounts(doc) {
   const { objects, bytes: data } = doc.progress;
   text($('objects'), number(objects.synced));
   const about = objects.estimated ? 'about ' : '';
-  text($('objects-sub'), doc.status === 'completed' ? 'checked in this run' : objects.total === null ? 'of a total that isn’t known yet' : `of ${about}${number(objects.total)}`);
+  text($('objects-sub'), doc.status === 'completed' ? 'checked in this run' : doc.status === 'not_started' ? 'none yet' : objects.total === null ? 'of a total that isn’t known yet' : `of ${about}${number(objects.total)}`);
   text($('data'), bytes(data.synced));
   text($('data-sub'), data.total === null ? 'written in this run' : 'of ' + bytes(data.total));
 }
@@ -133,7 +133,7 @@ function renderTimes(doc, now) {
   } else {
     text($('eta-name'), 'Time left');
     text($('eta'), doc.eta ? whole(doc.eta.seconds) : unknown);
-    text($('eta-sub'), doc.eta ? estimateWords[doc.eta.confidence] + ', until ' + clock(parse(doc.eta.completesAt), now) : doc.state === 'running' ? 'can’t be told yet' : 'no run is going on');
+    text($('eta-sub'), doc.eta ? estimateWords[doc.eta.confidence] + ', until ' + clock(parse(doc.eta.completesAt), now) : { running: 'can’t be told yet', pausing: 'standing still', paused: 'standing still' }[doc.state] || 'no run is going on');
   }
   const started = parse(doc.startTime);
   text($('took'), doc.durationMs !== null ? duration(doc.durationMs) : doc.startTime ? whole((now - started) / 1000) : unknown);
@@ -146,7 +146,7 @@ let identity = '';
 function renderIdentity(doc) {
   const facts = [
     ['Instance', doc.instance], ['Role', doc.role], ['Run', doc.runId],
-    ['Started by', triggers[doc.trigger] || doc.trigger], ['Attempt', doc.runId ? String(doc.retry.attempt + 1) : ''], ['Revision', String(doc.revision)],
+    ['Trigger', triggers[doc.trigger] || doc.trigger], ['Attempt', doc.runId ? String(doc.retry.attempt + 1) : ''], ['Revision', String(doc.revision)],
   ].filter(([, value]) => value);
   const key = JSON.stringify(facts);
   if (key === identity) return;

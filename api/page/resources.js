@@ -67,7 +67,7 @@ function newRow(r) {
   row.next = el('span', { class: 'next' });
   row.button = el('button', { type: 'button', class: 'small-button' }, 'Retry now');
   row.button.addEventListener('click', () => onRetry(row.cell));
-  row.note = el('tr', { role: 'row', class: 'note' }, el('td', { role: 'cell', colspan: '5' }, row.why, row.next, row.button));
+  row.note = el('tr', { role: 'row', class: 'note' }, el('td', { role: 'cell', colspan: '5' }, el('div', { class: 'note-inner' }, row.why, row.next, row.button)));
   row.body = el('tbody', { role: 'rowgroup' },
     el('tr', { role: 'row' },
       el('th', { role: 'rowheader', scope: 'row', class: 'what' }, row.kind, row.name),
@@ -114,10 +114,10 @@ function fillAmount(row, r) {
 function writtenOf(r) {
   const gone = r.deleted + r.swept;
   const parts = [];
-  if (r.created) parts.push('+' + number(r.created));
-  if (r.updated) parts.push('~' + number(r.updated));
-  if (gone) parts.push('−' + number(gone));
-  return parts.join('  ') || 'nothing';
+  if (r.created) parts.push(number(r.created) + ' new');
+  if (r.updated) parts.push(number(r.updated) + ' changed');
+  if (gone) parts.push(number(gone) + ' gone');
+  return parts.join(', ') || 'nothing';
 }
 
 function fillWatch(row, r, now) {

@@ -107,7 +107,7 @@ export function tellCell(r) {
   return r.watch.state === 'connected' ? { tone: 'ok', word: 'Live', rank: 2 } : { tone: 'warn', word: 'Reconnecting', rank: 1 };
 }
 
-export const triggers = { startup: 'start of the process', retry: 'retry', manual: 'someone' };
+export const triggers = { startup: 'startup', retry: 'retry', manual: 'by hand' };
 export const actionWords = { start: 'Start a run', pause: 'Pause', resume: 'Resume', cancel: 'Cancel the run', retry: 'Retry now' };
 export const outcomes = {
   completed: { tone: 'ok', word: 'Completed' },

@@ -217,6 +217,9 @@ func (b *tab) press(key string) {
 	b.do(chromedp.KeyEvent(key))
 }
 
+// write types a text into whatever has the focus.
+func (b *tab) write(text string) { b.t.Helper(); b.press(text) }
+
 // click uses the mouse where the element is.
 func (b *tab) click(selector string) {
 	b.t.Helper()
@@ -234,8 +237,18 @@ func (b *tab) scheme(name string) {
 // shoot keeps a picture of the whole page.
 func (b *tab) shoot(name string) {
 	b.t.Helper()
+	b.keep(name, within(b, chromedp.FullScreenshot(100)))
+}
+
+// shootView keeps a picture of what is on the screen.
+func (b *tab) shootView(name string) {
+	b.t.Helper()
+	b.keep(name, within(b, chromedp.CaptureScreenshot()))
+}
+
+func (b *tab) keep(name string, picture []byte) {
+	b.t.Helper()
 	dir := cmp.Or(os.Getenv("SIDEMIRROR_SCREENSHOTS"), b.t.ArtifactDir())
-	picture := within(b, chromedp.FullScreenshot(100))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		b.t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,11 +24,12 @@ type stage struct {
 	runs    []syncer.Run
 
 	mu       sync.Mutex
-	status   *syncer.Status                   // guarded by mu
-	streams  map[chan string]struct{}         // guarded by mu
-	opened   int                              // streams so far; guarded by mu
-	refusing int                              // the code that answers streams, 0 serves them; guarded by mu
-	commands func(w http.ResponseWriter) bool // answers commands in place of the engine; nil doesn't
+	status   *syncer.Status           // guarded by mu
+	streams  map[chan string]struct{} // guarded by mu
+	opened   int                      // streams so far; guarded by mu
+	refusing int                      // the code that answers streams, 0 serves them; guarded by mu
+	received []string                 // bodies of commands; guarded by mu
+	commands http.HandlerFunc         // answers commands
 }
 
 func newStage(t *testing.T, s *syncer.Status, runs ...syncer.Run) *stage {
@@ -38,7 +40,8 @@ func newStage(t *testing.T, s *syncer.Status, runs ...syncer.Run) *stage {
 		switch {
 		case r.URL.Path == "/api/v1/sync/events":
 			g.events(w, r)
-		case r.Method == http.MethodPost && g.commands != nil && g.commands(w):
+		case r.Method == http.MethodPost && g.commands != nil:
+			g.commands(w, r)
 		default:
 			inner.ServeHTTP(w, r)
 		}
@@ -65,7 +68,7 @@ func (g *stage) send(kind, data string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for c := range g.streams {
-		c <- fmt.Sprintf("event: %s\nid: 1-x\ndata: %s\n\n", kind, data)
+		c <- fmt.Sprintf("event: %s\nid: 1-x\ndata: %s\n\n", kind, strings.ReplaceAll(data, "\n", ""))
 	}
 }
 
@@ -126,6 +129,30 @@ func (g *stage) events(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		}
+	}
+}
+
+func (g *stage) got(body string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.received = append(g.received, body)
+}
+
+// awaitGot waits for a command with this body.
+func (g *stage) awaitGot(t *testing.T, want string) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		g.mu.Lock()
+		received := slices.Clone(g.received)
+		g.mu.Unlock()
+		if slices.Contains(received, want) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("commands %q, want %q", received, want)
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 
@@ -258,4 +285,33 @@ func pastRuns(n int) []syncer.Run {
 // Runs makes the stage its own history.
 func (g *stage) Runs(context.Context, string, int) ([]syncer.Run, error) {
 	return slices.Clone(g.runs), nil
+}
+
+// awaitStreams waits until so many streams are open.
+func (g *stage) awaitStreams(t *testing.T, want int) {
+	t.Helper()
+	g.awaitCount(t, "streams that are open", want, func() int { return len(g.streams) })
+}
+
+// awaitOpened waits until so many streams have been opened.
+func (g *stage) awaitOpened(t *testing.T, want int) {
+	t.Helper()
+	g.awaitCount(t, "streams that were opened", want, func() int { return g.opened })
+}
+
+func (g *stage) awaitCount(t *testing.T, what string, want int, count func() int) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		g.mu.Lock()
+		n := count()
+		g.mu.Unlock()
+		if n == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: %d, want %d", what, n, want)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
