@@ -87,9 +87,10 @@ const outcomeOf = (run) => (run.outcome === 'completed' && run.partial ? 'partia
 
 function summary(stats) {
   if (!stats || stats.runs === 0) return '';
-  const average = stats.averageDurationMs === null ? '' : `, ${duration(stats.averageDurationMs)} on average, 95 % within ${duration(stats.p95DurationMs)}`;
+  const average = stats.completed < 2 ? '' : `, ${duration(stats.averageDurationMs)} on average`;
+  const most = stats.completed < 5 ? '' : `, 95 % within ${duration(stats.p95DurationMs)}`;
   const failed = stats.failed > 0 ? `, ${number(stats.failed)} failed` : '';
-  return plural(stats.runs, 'run') + failed + average;
+  return plural(stats.runs, 'run') + failed + average + most;
 }
 
 function legendOf(outcome) {

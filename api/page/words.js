@@ -102,7 +102,7 @@ export function tellCell(r) {
     case 'pending':
       return { tone: 'idle', word: 'Waiting', rank: 2 };
     case 'synced':
-      return { tone: 'busy', word: 'Synced', rank: 2 };
+      return { tone: 'ok', word: 'Synced', rank: 2 };
   }
   return r.watch.state === 'connected' ? { tone: 'ok', word: 'Live', rank: 2 } : { tone: 'warn', word: 'Reconnecting', rank: 1 };
 }

@@ -30,7 +30,7 @@ func notStarted() *syncer.Status {
 
 // overflows names what is wider than the screen, and isn't in something that scrolls.
 const overflows = `[...document.querySelectorAll('body *')].filter((e) => {
-	if (e.closest('.scroll, .unseen, .skip, svg') && !e.matches('.scroll')) return false;
+	if (e.closest('.scroll, .unseen, .skip, thead, svg') && !e.matches('.scroll')) return false;
 	const box = e.getBoundingClientRect();
 	return box.width > 0 && (box.right > innerWidth + 0.5 || box.left < -0.5);
 }).map((e) => e.tagName + '.' + (e.id || e.className) + ' ' + Math.round(e.getBoundingClientRect().right)).concat(
