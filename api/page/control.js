@@ -21,6 +21,7 @@ export class Control {
   #seen = 0; // the first revision that shows it
   #again = null; // what to do once there is a token
   #opener = null; // what had the focus before the dialog
+  #held = null; // the button that had the focus before it was put out of use
 
   // refresh asks for the newest state; tokenChanged is called with a token that is new.
   constructor(api, refresh, tokenChanged) {
@@ -48,9 +49,18 @@ export class Control {
       hide(button, !doc.allowedActions.includes(action));
       button.disabled = !reachable || this.#busy !== '';
     }
-    if (focused?.hidden && $('actions').contains(focused)) {
-      ([...this.#buttons.values()].find((b) => !b.hidden && !b.disabled) || $('headline')).focus();
+    if (focused?.hidden && $('actions').contains(focused)) this.#held = focused;
+    if (!this.#busy && this.#held) this.#giveFocusBack();
+  }
+
+  // #giveFocusBack does so unless the focus has gone elsewhere meanwhile.
+  #giveFocusBack() {
+    const at = document.activeElement;
+    const usable = (b) => !b.hidden && !b.disabled;
+    if (at === document.body || at === this.#held) {
+      (usable(this.#held) ? this.#held : [...this.#buttons.values()].find(usable) || $('headline')).focus();
     }
+    this.#held = null;
   }
 
   // retry doesn't wait for the next attempt of one cell.
@@ -123,6 +133,7 @@ export class Control {
   #begin(action) {
     this.#busy = action;
     this.#seen = 0;
+    this.#held = this.#buttons.get(action);
     for (const button of this.#buttons.values()) button.disabled = true;
     this.#buttons.get(action).setAttribute('aria-busy', 'true');
   }

