@@ -100,18 +100,18 @@ func TestThePageIsKeptByCachesAndAskedForAnew(t *testing.T) {
 		if get.Header.Get("Content-Type") != kind || get.Header.Get("Cache-Control") != "no-cache" || len(etag) < 10 {
 			t.Errorf("GET %s: %s %v", path, get.Status, get.Header)
 		}
-		if head.StatusCode != 200 || head.Header.Get("Content-Length") != get.Header.Get("Content-Length") || head.Header.Get("Etag") != etag {
+		if head.StatusCode != http.StatusOK || head.Header.Get("Content-Length") != get.Header.Get("Content-Length") || head.Header.Get("Etag") != etag {
 			t.Errorf("HEAD %s: %s %v", path, head.Status, head.Header)
 		}
-		if again := do(h, "GET", path, "If-None-Match", etag); again.StatusCode != 304 || read(t, again) != "" || again.Header.Get("Etag") != etag {
+		if again := do(h, "GET", path, "If-None-Match", etag); again.StatusCode != http.StatusNotModified || read(t, again) != "" || again.Header.Get("Etag") != etag {
 			t.Errorf("GET %s again: %s", path, again.Status)
 		}
-		if res := do(h, "POST", path); res.StatusCode != 405 {
+		if res := do(h, "POST", path); res.StatusCode != http.StatusMethodNotAllowed {
 			t.Errorf("POST %s: %s, want 405", path, res.Status)
 		}
 	}
 	for _, path := range []string{"/-/", "/-/index.html", "/-/nothing.js", "/nothing", "/page/page.js"} {
-		if res := do(h, "GET", path); res.StatusCode != 404 {
+		if res := do(h, "GET", path); res.StatusCode != http.StatusNotFound {
 			t.Errorf("GET %s: %s, want 404", path, res.Status)
 		}
 	}

@@ -3,7 +3,7 @@
 import { $, el, text, attribute, hide, arrange } from './dom.js';
 import { setIcon } from './icons.js';
 import { number, parse, ago, clock, until, plural } from './format.js';
-import { cellName } from './words.js';
+import { cellName, isCancelled } from './words.js';
 
 const warningWords = {
   discovery_incomplete: 'Part of the cluster’s API can’t be described',
@@ -40,8 +40,7 @@ function place(notice) {
 }
 
 function ofRun(doc, now) {
-  const cancelled = doc.status === 'failed' && doc.state === 'idle';
-  if (!doc.error || cancelled) return [];
+  if (!doc.error || isCancelled(doc)) return [];
   const next = parse(doc.retry.nextRetryAt);
   const failures = doc.consecutiveFailures > 1 ? ` (${number(doc.consecutiveFailures)} in a row)` : '';
   return [{
@@ -53,13 +52,12 @@ function ofRun(doc, now) {
 // ofControl tells of a pause, and of the cancellation that ended the last run.
 function ofControl(doc, now) {
   const c = doc.control;
-  const cancelled = doc.status === 'failed' && doc.state === 'idle';
-  if (!c.paused && !cancelled) return [];
+  if (!c.paused && !isCancelled(doc)) return [];
   const who = (c.paused ? 'Paused' : 'Cancelled') + (c.by ? ' by ' + c.by : '');
   const since = parse(c.since);
   return [{
     key: 'control', tone: c.paused ? 'paused' : 'idle', title: who,
-    body: c.reason || (c.paused ? 'No reason was given.' : doc.error || 'No reason was given.'),
+    body: c.reason || 'No reason was given.',
     note: Number.isFinite(since) ? `since ${clock(since, now)}, ${ago(since, now)}` : '',
   }];
 }

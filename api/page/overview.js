@@ -3,7 +3,7 @@
 import { $, el, text, attribute, width } from './dom.js';
 import { setIcon, favicon } from './icons.js';
 import { number, few, bytes, duration, whole, parse, ago, clock, plural, unknown } from './format.js';
-import { tell, triggers } from './words.js';
+import { tell, triggers, isCancelled } from './words.js';
 import { Pace } from './pace.js';
 
 const steps = [
@@ -12,7 +12,7 @@ const steps = [
   ['informer', 'Watch', 'informer'],
   ['done', 'Follow', 'done'],
 ];
-const stepWords = { done: 'done', current: 'under way', todo: 'to come', broken: 'failed here', held: 'held here' };
+const stepWords = { done: 'done', current: 'under way', todo: 'to come', broken: 'failed', cut: 'cancelled', held: 'held here' };
 const estimateWords = { low: 'a rough guess', medium: 'an estimate', high: 'a good estimate' };
 
 const objectPace = new Pace();
@@ -74,13 +74,13 @@ function renderSteps(doc, now) {
 function stepState(doc, i, reached) {
   if (i < reached || doc.status === 'completed') return 'done';
   if (i > reached) return 'todo';
-  if (doc.status === 'failed') return 'broken';
+  if (doc.status === 'failed') return isCancelled(doc) ? 'cut' : 'broken';
   return doc.control.paused ? 'held' : 'current';
 }
 
 function took(step, is, now) {
   if (!step || is === 'todo') return stepWords[is];
-  if (step.endTime) return (is === 'broken' ? 'failed after ' : '') + duration(parse(step.endTime) - parse(step.startTime));
+  if (step.endTime) return (is === 'done' ? '' : stepWords[is] + ' after ') + duration(parse(step.endTime) - parse(step.startTime));
   return stepWords[is] + ' for ' + whole((now - parse(step.startTime)) / 1000);
 }
 

@@ -27,7 +27,7 @@ export function render(doc, now) {
     rows.delete(key);
   }
   const wanted = $('filter').value.trim().toLowerCase();
-  const order = cells.map((r, i) => ({ r, i, told: tellCell(r) })).sort((a, b) => a.told.rank - b.told.rank || a.i - b.i);
+  const order = cells.map((r, i) => ({ r, i, told: tellCell(r, doc) })).sort((a, b) => a.told.rank - b.told.rank || a.i - b.i);
   const retry = doc.allowedActions.includes('retry');
   let seen = 0;
   const bodies = order.map(({ r, told }) => {

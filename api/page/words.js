@@ -21,7 +21,7 @@ export function tell(doc) {
     case 'cancelling':
       return { tone: 'warn', headline: 'Cancelling', trust: 'What is under way is still written.' };
     case 'retrying':
-      return { tone: 'bad', headline: 'Run failed', trust: standing(doc) };
+      return { tone: 'bad', headline: 'Run failed', trust: doc.initialSyncCompleted ? 'The mirror from before stays readable, and doesn’t follow the cluster until a run succeeds.' : standing(doc) };
     case 'stopped':
       return { tone: 'idle', headline: 'Stopped', trust: 'The process has ended its work: the mirror no longer follows the cluster.' };
     case 'live':
@@ -50,8 +50,14 @@ function standing(doc) {
   return 'The mirror isn’t whole until the first run is completed: what it lacks may well exist.';
 }
 
+// isCancelled: a run that failed otherwise is tried again.
+export const isCancelled = (doc) => doc.status === 'failed' && doc.state === 'idle';
+
+// isHalted: there is no run, nor what comes after one, that would move the cells.
+const isHalted = (doc) => doc.state === 'retrying' || doc.state === 'stopped' || isCancelled(doc);
+
 function idle(doc) {
-  if (doc.status === 'failed') {
+  if (isCancelled(doc)) {
     return { tone: 'idle', headline: 'Cancelled', trust: 'The mirror stays as it is, and doesn’t follow the cluster, until another run is started.' };
   }
   return { tone: 'idle', headline: 'Not started', trust: 'Nothing has been mirrored by this process yet; its first run is about to begin.' };
@@ -59,7 +65,7 @@ function idle(doc) {
 
 function live(doc) {
   const bad = doc.resourceStatus.filter(isNotWell);
-  const connected = doc.resourceStatus.filter((r) => r.watch.state === 'connected').length;
+  const connected = doc.resourceStatus.filter((r) => !isNotWell(r) && r.watch.state === 'connected').length;
   const total = doc.totalResources;
   if (bad.length > 0) {
     const names = bad.slice(0, 3).map(cellName).join(', ') + (bad.length > 3 ? ' and ' + number(bad.length - 3) + ' more' : '');
@@ -81,7 +87,7 @@ function behind(doc) {
 
 // tellCell returns {tone, word, rank} of one cell; the lower the rank, the more it
 // needs attention.
-export function tellCell(r) {
+export function tellCell(r, doc) {
   switch (r.status) {
     case 'forbidden':
       return { tone: 'bad', word: 'Forbidden', rank: 0 };
@@ -90,6 +96,7 @@ export function tellCell(r) {
     case 'failed':
       return { tone: 'bad', word: 'Failed', rank: 0 };
   }
+  if (isHalted(doc)) return { tone: 'idle', word: { completed: 'Not followed', in_progress: 'Interrupted' }[r.status] || 'Not begun', rank: 2 };
   switch (r.phase) {
     case 'retrying':
       return { tone: 'warn', word: 'Retrying', rank: 1 };

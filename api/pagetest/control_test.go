@@ -61,6 +61,8 @@ func TestACancelledRunStaysCancelledUntilAnotherIsStarted(t *testing.T) {
 	b.click("#dialog-go")
 	b.awaitText("#headline", "Cancelled")
 	b.awaitText("#runs", "Cancelled")
+	b.awaitText("#steps [data-is=cut]", "cancelled after")
+	b.awaitText("#cells", "Interrupted")
 	b.shoot("cancelled-real")
 	c.alter(func(c *cluster) { c.allowed = -1 })
 	b.click("button[data-action=start]")
