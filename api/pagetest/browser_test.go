@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 	if chrome.end != nil {
 		chrome.end()
 	}
+	if daemonDir != "" {
+		_ = os.RemoveAll(daemonDir) // in the folder for temporary files
+	}
 	os.Exit(code)
 }
 

@@ -17,12 +17,16 @@ import (
 	"github.com/sidemirror/sidemirror/syncer/kube/kubetest"
 )
 
+// daemonDir holds the binary until the tests have ended.
+var daemonDir string
+
 // buildDaemon builds sidemirror once for all tests of this package.
 var buildDaemon = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "sidemirror-page-")
 	if err != nil {
 		return "", err
 	}
+	daemonDir = dir
 	path := filepath.Join(dir, "sidemirror")
 	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", path, "./cmd/sidemirror")
 	cmd.Dir, cmd.Env = filepath.Join("..", ".."), append(os.Environ(), "GOWORK=off")
