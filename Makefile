@@ -51,12 +51,16 @@ demo: build devcluster ## mirror a small shop into SQLite until Ctrl-C (DEMO_SIZ
 ##@ Check
 
 .PHONY: test
-test: devcluster ## run all tests, against a real API server too (TESTFLAGS)
+test: devcluster browser ## run all tests, against a real API server too (TESTFLAGS)
 ifeq ($(RACE),)
 	@echo "no C compiler: testing without the race detector"
 endif
 	SIDEMIRROR_DEVCLUSTER=$(CURDIR)/bin/devcluster go test $(RACE) -timeout 30m $(TESTFLAGS) ./...
 	scripts/each-module.sh go test -timeout 30m $(TESTFLAGS) ./...
+
+.PHONY: browser
+browser: ## install a Chromium for the tests of the page, as root on Debian
+	@scripts/browser.sh
 
 .PHONY: test-short
 test-short: ## run what needs no API server

@@ -7,7 +7,7 @@
 // Reading order: headers.go (the names and the public middleware), view.go (a
 // snapshot made ready), sanitize.go (what may leave the process), handler.go
 // (the routes, which openapi.json describes), query.go, status.go and longpoll.go (the document, and waiting for
-// it), health.go and probes.go, control.go, history.go, server.go.
+// it), health.go and probes.go, control.go, history.go, page.go, server.go.
 //
 // Who may read the mirror and control it: auth.go (the contracts), authguard.go
 // (what a request goes through), authorize.go (how routes ask), authtokens.go (the

@@ -30,6 +30,7 @@ type Options struct {
 	History    History      // /api/v1/sync/history
 	Objects    Objects      // /api/v1/{resource}: the mirror itself
 	Namespaces func() ([]syncer.NamespaceProgress, *syncer.Status)
+	Page       string // the path of the page that shows the run; "/" when empty
 	// Guard keeps data and control from those who may not use them; nil lets
 	// everybody.
 	Guard *Guard
@@ -83,6 +84,7 @@ func NewHandler(o Options) http.Handler {
 	if o.Namespaces != nil {
 		a.read("/api/v1/sync/namespaces", a.syncNamespaces)
 	}
+	a.page(o.Page)
 	a.mux.HandleFunc("/", notFound)
 	a.mux.HandleFunc("/api/v1", notFound)
 	a.mux.HandleFunc("/api/v1/", a.data)
