@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,8 +21,8 @@ import (
 const (
 	statusPath     = "/api/v1/sync/status"
 	requestTimeout = 10 * time.Second
-	// maxStatusBytes is far beyond the status of ten thousand cells.
-	maxStatusBytes = 64 << 20
+	// maxAnswerBytes is far beyond the status of ten thousand cells.
+	maxAnswerBytes = 64 << 20
 )
 
 // serverOptions are the flags of the commands that ask a running Sidemirror.
@@ -30,32 +31,122 @@ type serverOptions struct {
 	interval time.Duration
 }
 
+// addFlags adds the flags of a command that asks again and again.
 func (o *serverOptions) addFlags(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringVar(&o.server, "server", "http://127.0.0.1:8080", "`URL` of the Sidemirror to ask")
-	f.DurationVar(&o.interval, "interval", time.Second, "`TIME` between two questions")
-	complete(cmd, "server", cobra.NoFileCompletions)
+	o.addServerFlags(cmd)
+	cmd.Flags().DurationVar(&o.interval, "interval", time.Second, "`TIME` between two questions")
 	complete(cmd, "interval", cobra.NoFileCompletions)
 }
 
-// client checks the flags and returns what asks.
-func (o *serverOptions) client() (*statusClient, error) {
+// addServerFlags adds the flags that say whom to ask.
+func (o *serverOptions) addServerFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.server, "server", "http://127.0.0.1:8080", "`URL` of the Sidemirror to ask")
+	complete(cmd, "server", cobra.NoFileCompletions)
+}
+
+// dial checks who is to be asked. It dials nobody yet.
+func (o *serverOptions) dial() (*serverClient, error) {
 	u, err := url.Parse(o.server)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("--server: want http://HOST:PORT or https://HOST:PORT")
 	}
+	u.Path, u.RawQuery, u.Fragment = strings.TrimSuffix(u.Path, "/"), "", ""
+	return &serverClient{http: &http.Client{Timeout: requestTimeout}, base: u.String(), server: u.Redacted()}, nil
+}
+
+// client checks the flags and returns what polls.
+func (o *serverOptions) client() (*statusClient, error) {
+	c, err := o.dial()
+	if err != nil {
+		return nil, err
+	}
 	if o.interval <= 0 {
 		return nil, fmt.Errorf("--interval: want more than 0, got %s", o.interval)
 	}
-	u.Path = strings.TrimSuffix(u.Path, "/") + statusPath
-	return &statusClient{http: &http.Client{Timeout: requestTimeout}, url: u.String(), server: u.Redacted()[:len(u.Redacted())-len(statusPath)]}, nil
+	return &statusClient{serverClient: c}, nil
+}
+
+// serverClient asks one server.
+type serverClient struct {
+	http   *http.Client
+	base   string // what paths are appended to
+	server string // the same for texts, without the password
+}
+
+// newRequest makes every request: what all of them carry is set here. body is
+// sent as JSON, nil is none.
+func (c *serverClient) newRequest(ctx context.Context, method, path string, body any) (*http.Request, error) {
+	var content io.Reader = http.NoBody
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		content = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, c.base+path, content)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	request.Header.Set("Accept", "application/json")
+	request.Header.Set("User-Agent", "sidemirror/"+version().Version)
+	return request, nil
+}
+
+// do sends a request and reads the whole answer. A server that can't be reached
+// is a [*noAnswerError].
+func (c *serverClient) do(request *http.Request) (*http.Response, []byte, error) {
+	response, err := c.http.Do(request)
+	if err != nil {
+		if ue, ok := errors.AsType[*url.Error](err); ok {
+			err = ue.Err
+		}
+		return nil, nil, &noAnswerError{server: c.server, err: err}
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
+	if err != nil {
+		return nil, nil, &noAnswerError{server: c.server, err: err}
+	}
+	return response, body, nil
+}
+
+// document asks for a document other than the status, which has to be of the
+// form of into, and returns it as it came.
+func (c *serverClient) document(ctx context.Context, path, what string, into any) ([]byte, error) {
+	request, err := c.newRequest(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, body, err := c.do(request)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, c.refused(response, body)
+	}
+	if json.Unmarshal(body, into) != nil {
+		return nil, fmt.Errorf("%s is no Sidemirror: what it answered isn't %s", c.server, what)
+	}
+	return body, nil
+}
+
+// refused is the error of an answer that isn't what was asked for. A server with
+// troubles of its own may yet give one: that is a [*noAnswerError].
+func (c *serverClient) refused(response *http.Response, body []byte) error {
+	err := errors.New(response.Status + problem(response, body))
+	if response.StatusCode >= http.StatusInternalServerError {
+		return &noAnswerError{server: c.server, err: err}
+	}
+	return fmt.Errorf("%s answered %w", c.server, err)
 }
 
 // statusClient polls one server. It belongs to one goroutine.
 type statusClient struct {
-	http   *http.Client
-	url    string
-	server string // for texts: without the path and the password
+	*serverClient
 
 	etag string
 	last *statusAnswer // what etag stands for
@@ -83,29 +174,19 @@ func (e *noAnswerError) Unwrap() error { return e.err }
 // get returns the newest status: the same pointer as before when the server says
 // that nothing changed. An unreachable or unready server is a [*noAnswerError].
 func (c *statusClient) get(ctx context.Context) (*statusAnswer, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url, nil)
+	request, err := c.newRequest(ctx, http.MethodGet, statusPath, nil)
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("Accept", "application/json")
-	request.Header.Set("User-Agent", "sidemirror/"+version().Version)
 	if c.etag != "" {
 		request.Header.Set("If-None-Match", c.etag)
 	}
-	response, err := c.http.Do(request)
+	response, body, err := c.do(request)
 	if err != nil {
-		if ue, ok := errors.AsType[*url.Error](err); ok {
-			err = ue.Err
-		}
-		return nil, &noAnswerError{server: c.server, err: err}
+		return nil, err
 	}
-	defer response.Body.Close()
 	if response.StatusCode == http.StatusNotModified && c.last != nil {
 		return c.last, nil
-	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxStatusBytes))
-	if err != nil {
-		return nil, &noAnswerError{server: c.server, err: err}
 	}
 	return c.read(response, body)
 }
@@ -113,11 +194,7 @@ func (c *statusClient) get(ctx context.Context) (*statusAnswer, error) {
 // read takes an answer in.
 func (c *statusClient) read(response *http.Response, body []byte) (*statusAnswer, error) {
 	if response.StatusCode != http.StatusOK {
-		err := errors.New(response.Status + problem(response, body))
-		if response.StatusCode >= http.StatusInternalServerError {
-			return nil, &noAnswerError{server: c.server, err: err}
-		}
-		return nil, fmt.Errorf("%s answered %w", c.server, err)
+		return nil, c.refused(response, body)
 	}
 	var s syncer.Status
 	if err := json.Unmarshal(body, &s); err != nil || s.SchemaVersion == 0 || s.Status == "" {

@@ -15,7 +15,7 @@ func TestStatusText(t *testing.T) {
 	for name, s := range map[string]*syncer.Status{
 		"in_progress": inProgress(), "completed": completed(), "failed": failed(), "not_started": notStarted(),
 	} {
-		t.Run(name, func(t *testing.T) { golden(t, "status_"+name+".txt", statusText(s, noon.Add(20*time.Second))) })
+		t.Run(name, func(t *testing.T) { golden(t, "status_"+name+".txt", statusText(s, noon.Add(20*time.Second), 0)) })
 	}
 }
 
@@ -46,13 +46,11 @@ func TestFrame(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.frame.meter = warmMeter()
+			tt.frame.now, tt.frame.meter = noon, warmMeter()
 			golden(t, "frame_"+tt.name+".txt", strings.Join(tt.frame.lines(inProgress()), "\n")+"\n")
 		})
 	}
 }
-
-var sgr = regexp.MustCompile(`\x1b\[\d+m`)
 
 // No line is wider than the terminal, nor is the frame higher, however small.
 func TestFrameFits(t *testing.T) {
@@ -132,12 +130,12 @@ func TestScreen(t *testing.T) {
 			t.Errorf("the terminal shows\n%s\nwant\n%s", got, want)
 		}
 	}
-	step("", func() { s.Draw(nil) })
-	step("a\nb\nc", func() { s.Draw([]string{"a", "b", "c"}) })
+	step("", func() { s.draw(nil, 80) })
+	step("a\nb\nc", func() { s.draw([]string{"a", "b", "c"}, 80) })
 	step("log 1\na\nb\nc", func() { fmt.Fprintln(s, "log 1") })
-	step("log 1\nA", func() { s.Draw([]string{"A"}) })
+	step("log 1\nA", func() { s.draw([]string{"A"}, 80) })
 	step("log 1\nlog 2\nlog 3\nA", func() { fmt.Fprint(s, "log 2\nlog 3\n") })
-	step("log 1\nlog 2\nlog 3", func() { s.Draw(nil) })
+	step("log 1\nlog 2\nlog 3", func() { s.draw(nil, 80) })
 	step("log 1\nlog 2\nlog 3\nlog 4", func() { fmt.Fprintln(s, "log 4") })
 }
 
