@@ -14,12 +14,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/sidemirror/sidemirror/syncer"
 )
 
 const (
-	statusPath     = "/api/v1/sync/status"
 	requestTimeout = 10 * time.Second
 	// maxAnswerBytes is far beyond the status of ten thousand cells.
 	maxAnswerBytes = 64 << 20
@@ -34,7 +31,7 @@ type serverOptions struct {
 // addFlags adds the flags of a command that asks again and again.
 func (o *serverOptions) addFlags(cmd *cobra.Command) {
 	o.addServerFlags(cmd)
-	cmd.Flags().DurationVar(&o.interval, "interval", time.Second, "`TIME` between two questions")
+	cmd.Flags().DurationVar(&o.interval, "interval", time.Second, "`TIME` between two questions to a server that doesn't tell changes at once")
 	complete(cmd, "interval", cobra.NoFileCompletions)
 }
 
@@ -63,7 +60,7 @@ func (o *serverOptions) client() (*statusClient, error) {
 	if o.interval <= 0 {
 		return nil, fmt.Errorf("--interval: want more than 0, got %s", o.interval)
 	}
-	return &statusClient{serverClient: c}, nil
+	return &statusClient{serverClient: c, interval: o.interval}, nil
 }
 
 // serverClient asks one server.
@@ -144,20 +141,6 @@ func (c *serverClient) refused(response *http.Response, body []byte) error {
 	return fmt.Errorf("%s answered %w", c.server, err)
 }
 
-// statusClient polls one server. It belongs to one goroutine.
-type statusClient struct {
-	*serverClient
-
-	etag string
-	last *statusAnswer // what etag stands for
-}
-
-// statusAnswer is one status document, as it came and as it is understood.
-type statusAnswer struct {
-	Body   []byte
-	Status *syncer.Status
-}
-
 // noAnswerError is a server that can't be reached, which may come yet.
 type noAnswerError struct {
 	server string
@@ -171,39 +154,6 @@ func (e *noAnswerError) Error() string {
 // Unwrap returns what the connection ended with.
 func (e *noAnswerError) Unwrap() error { return e.err }
 
-// get returns the newest status: the same pointer as before when the server says
-// that nothing changed. An unreachable or unready server is a [*noAnswerError].
-func (c *statusClient) get(ctx context.Context) (*statusAnswer, error) {
-	request, err := c.newRequest(ctx, http.MethodGet, statusPath, nil)
-	if err != nil {
-		return nil, err
-	}
-	if c.etag != "" {
-		request.Header.Set("If-None-Match", c.etag)
-	}
-	response, body, err := c.do(request)
-	if err != nil {
-		return nil, err
-	}
-	if response.StatusCode == http.StatusNotModified && c.last != nil {
-		return c.last, nil
-	}
-	return c.read(response, body)
-}
-
-// read takes an answer in.
-func (c *statusClient) read(response *http.Response, body []byte) (*statusAnswer, error) {
-	if response.StatusCode != http.StatusOK {
-		return nil, c.refused(response, body)
-	}
-	var s syncer.Status
-	if err := json.Unmarshal(body, &s); err != nil || s.SchemaVersion == 0 || s.Status == "" {
-		return nil, fmt.Errorf("%s is no Sidemirror: what it answered isn't a status document", c.server)
-	}
-	c.etag, c.last = response.Header.Get("ETag"), &statusAnswer{Body: body, Status: &s}
-	return c.last, nil
-}
-
 // problem is the sentence of an RFC 9457 document, ready to be appended.
 func problem(response *http.Response, body []byte) string {
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
@@ -215,16 +165,4 @@ func problem(response *http.Response, body []byte) string {
 		document.Detail = document.Title
 	}
 	return ": " + printable(document.Detail)
-}
-
-// sleep waits for d or the end of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

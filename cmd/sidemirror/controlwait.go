@@ -24,7 +24,7 @@ func (e *effect) await(ctx context.Context, client *statusClient, w io.Writer) (
 	if what == "" {
 		what = "over"
 	}
-	u := until{interval: e.interval, timeout: e.timeout, what: what, reached: e.reached}
+	u := until{timeout: e.timeout, what: what, reached: e.reached}
 	return u.poll(ctx, client, w)
 }
 

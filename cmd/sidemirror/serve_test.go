@@ -31,6 +31,11 @@ type script struct {
 // RoundTrip answers as the API does, ETag included, without a network, so that
 // it can be used where time is simulated.
 func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.RawQuery != "" && s.asked > 0 && s.statuses[min(s.asked, len(s.statuses)-1)] != nil {
+		w := httptest.NewRecorder()
+		w.WriteHeader(http.StatusBadRequest)
+		return w.Result(), nil
+	}
 	status := s.statuses[min(s.asked, len(s.statuses)-1)]
 	s.asked++
 	if status == nil {
@@ -82,6 +87,29 @@ completed in 1m0s in part: 5 of 7 resources, 54,000 objects
 			stderr: "failed: connect to mongodb://***@db/: timed out\n",
 		},
 		{
+			name: "paused on the way", statuses: []*syncer.Status{inProgress(), paused(inProgress()), completed()}, took: 2 * time.Second,
+			stderr: `sync: 54%, 1/7 resources, 54,000/~98,700 objects
+paused by ann: maintenance; sync: 54%, 1/7 resources, 54,000/~98,700 objects
+completed in 1m0s in part: 5 of 7 resources, 54,000 objects
+`,
+		},
+		{
+			name: "cancelled", statuses: []*syncer.Status{cancelledRun()},
+			code: 1, err: "the run was cancelled by ann: enough",
+		},
+		{
+			name: "live", target: "live", statuses: []*syncer.Status{paused(live()), live()}, took: time.Second,
+			stderr: "paused by ann: maintenance; completed in 1m0s: 7 resources, 54,000 objects\ncompleted in 1m0s: 7 resources, 54,000 objects\n",
+		},
+		{
+			name: "standing still", target: "paused", statuses: []*syncer.Status{
+				failed(), status(paused(live()), 20, func(s *syncer.Status) { s.State = syncer.Pausing }), paused(live()),
+			}, took: 2 * time.Second,
+			stderr: `pausing by ann: maintenance; completed in 1m0s: 7 resources, 54,000 objects
+paused by ann: maintenance; completed in 1m0s: 7 resources, 54,000 objects
+`,
+		},
+		{
 			name: "timeout", statuses: []*syncer.Status{inProgress()}, timeout: 90500 * time.Millisecond, took: 90500 * time.Millisecond,
 			code: 124, err: "not completed after 1m30.5s: sync: 54%, 1/7 resources, 54,000/~98,700 objects",
 			stderr: "sync: 54%, 1/7 resources, 54,000/~98,700 objects\n",
@@ -95,7 +123,7 @@ completed in 1m0s in part: 5 of 7 resources, 54,000 objects
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				o := waitOptions{serverOptions: serverOptions{server: "http://s", interval: time.Second}, target: newEnum("completed", "terminal"), timeout: tt.timeout}
+				o := waitOptions{serverOptions: serverOptions{server: "http://s", interval: time.Second}, target: newEnum("completed", "terminal", "live", "paused"), timeout: tt.timeout}
 				if tt.target != "" {
 					o.target.value = tt.target
 				}
@@ -155,6 +183,79 @@ func TestStatusWatch(t *testing.T) {
 			t.Errorf("got %d questions, %d documents and\n%swant 10, 2 and\n%s", s.asked, s.sent, got, want)
 		}
 	})
+}
+
+// telling is a server that keeps a question until something changes.
+type telling struct {
+	at     map[time.Duration]*syncer.Status // since the first question
+	began  time.Time
+	asked  int
+	refuse bool // has no place for questions that wait
+}
+
+func (s *telling) now() *syncer.Status {
+	var newest *syncer.Status
+	for at, status := range s.at {
+		if at <= time.Since(s.began) && (newest == nil || status.Revision > newest.Revision) {
+			newest = status
+		}
+	}
+	return newest
+}
+
+func (s *telling) RoundTrip(r *http.Request) (*http.Response, error) {
+	if s.asked == 0 {
+		s.began = time.Now()
+	}
+	s.asked++
+	query := r.URL.Query()
+	if query.Has("wait") && s.refuse {
+		w := httptest.NewRecorder()
+		w.WriteHeader(http.StatusTooManyRequests)
+		return w.Result(), nil
+	}
+	if patience, err := time.ParseDuration(query.Get("timeout")); err == nil {
+		end := time.Now().Add(patience)
+		for time.Now().Before(end) && fmt.Sprint(s.now().Revision) == query.Get("since") {
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	r.URL.RawQuery = ""
+	return (&script{statuses: []*syncer.Status{s.now()}}).RoundTrip(r)
+}
+
+// A server that tells changes is seen to at once, and asked no more often than
+// bars are drawn; one that has no place for that is polled.
+func TestStatusWatchHearsOfChangesAtOnce(t *testing.T) {
+	for _, refuse := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			o := statusOptions{serverOptions: serverOptions{server: "http://s", interval: 4 * time.Second}, output: newEnum("text")}
+			client, _ := o.client()
+			s := &telling{refuse: refuse, at: map[time.Duration]*syncer.Status{
+				0: inProgress(), 5 * time.Second: paused(inProgress()), 9 * time.Second: completed(),
+			}}
+			client.http.Transport = s
+			var seen []string
+			began := time.Now()
+			u := until{what: "completed", reached: func(status *syncer.Status) (bool, error) {
+				seen = append(seen, fmt.Sprint(time.Since(began).Round(100*time.Millisecond), " ", status.State))
+				return status.Status == syncer.Completed, nil
+			}}
+			if _, err := u.poll(t.Context(), client, &bytes.Buffer{}); err != nil {
+				t.Fatal(err)
+			}
+			want := []string{"0s running", "5s paused", "9s live"}
+			if refuse {
+				want = []string{"0s running", "4s running", "8s paused", "12s live"}
+			}
+			if diff := cmp.Diff(want, seen); diff != "" {
+				t.Errorf("refuse %v (-want +got):\n%s", refuse, diff)
+			}
+			if s.asked > 6 {
+				t.Errorf("asked %d times, want no more than six", s.asked)
+			}
+		})
+	}
 }
 
 // serve starts a server over the network, for the commands as a whole.

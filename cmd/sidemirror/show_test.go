@@ -14,8 +14,72 @@ import (
 func TestStatusText(t *testing.T) {
 	for name, s := range map[string]*syncer.Status{
 		"in_progress": inProgress(), "completed": completed(), "failed": failed(), "not_started": notStarted(),
+		"paused": pausedRun(), "live": liveAndTold(), "cancelled": cancelledRun(),
 	} {
 		t.Run(name, func(t *testing.T) { golden(t, "status_"+name+".txt", statusText(s, noon.Add(20*time.Second), 0)) })
+	}
+}
+
+// pausedRun is half done, and stands still for ten seconds.
+func pausedRun() *syncer.Status {
+	s := paused(inProgress())
+	s.Control.Since = ptr(noon.Add(-10 * time.Second))
+	s.ActiveSeconds, s.PausedSeconds = 40, 10
+	s.AllowedActions = []syncer.Action{syncer.ActionResume, syncer.ActionCancel}
+	for _, i := range []int{0, 2, 6} {
+		s.ResourceStatus[i].Phase = syncer.PhasePaused
+	}
+	return s
+}
+
+// cancelledRun was ended by someone, and isn't tried again.
+func cancelledRun() *syncer.Status {
+	s := status(failed(), 23, func(s *syncer.Status) {
+		s.State, s.Error, s.Retry = syncer.Idle, ptr("cancelled by ann: enough"), syncer.Retry{}
+	})
+	s.AllowedActions = []syncer.Action{syncer.ActionStart}
+	return s
+}
+
+// liveAndTold has everything that a mirror can tell that isn't in a run.
+func liveAndTold() *syncer.Status {
+	s := status(completed(), 30, func(s *syncer.Status) {
+		s.Trigger, s.Retry.Attempt = syncer.TriggerRetry, 2
+		s.PausedSeconds = 12.5
+		s.AllowedActions = []syncer.Action{syncer.ActionStart, syncer.ActionPause, syncer.ActionRetry}
+		s.Warnings = []syncer.Warning{
+			{Code: syncer.WarnStoreSlow, Resource: "pods", Message: "the store is slow", Since: noon.Add(-5 * time.Minute)},
+			{Code: syncer.WarnDiscovery, Message: "the server can't describe x/v1\x1b[2J", Since: noon},
+		}
+		s.History = syncer.HistorySummary{Runs: 30, AverageDurationMs: ptr[int64](4_100), P95DurationMs: ptr[int64](6_000), FailureRate: 0.034}
+		r := &s.ResourceStatus[1]
+		r.Watch = syncer.Watch{State: syncer.WatchConnected, LagSeconds: ptr(1.25), LastEventAt: ptr(noon.Add(-time.Minute))}
+		s.ResourceStatus[3].NextRetryAt = ptr(noon.Add(32 * time.Second))
+	})
+	return s
+}
+
+// Where a terminal is low, cells that are well give way, and no line is too wide.
+func TestStatusScreen(t *testing.T) {
+	now := noon.Add(20 * time.Second)
+	for _, size := range []struct{ width, height int }{{120, 39}, {80, 23}, {40, 14}} {
+		name := fmt.Sprintf("status_live_%dx%d.txt", size.width, size.height)
+		golden(t, name, lines(statusScreen(liveAndTold(), now, size.width, size.height)))
+	}
+	for width := 1; width <= 160; width++ {
+		for _, height := range []int{1, 2, 5, 14, 40} {
+			for _, s := range []*syncer.Status{liveAndTold(), pausedRun(), cancelledRun(), notStarted()} {
+				all := statusScreen(s, now, width, height)
+				if len(all) > height {
+					t.Fatalf("%d x %d: got %d lines", width, height, len(all))
+				}
+				for _, line := range all {
+					if got := len([]rune(line)); got > width {
+						t.Fatalf("%d x %d: got %d columns: %q", width, height, got, line)
+					}
+				}
+			}
+		}
 	}
 }
 
@@ -52,18 +116,46 @@ func TestFrame(t *testing.T) {
 	}
 }
 
+// What stands still looks so, and says why; what is well takes no line.
+func TestFrameOfAMirrorThatStandsStill(t *testing.T) {
+	retrying := status(failed(), 9, func(s *syncer.Status) { s.Retry.NextRetryAt = ptr(noon.Add(72 * time.Second)) })
+	told := inProgress()
+	told.ETA = &syncer.ETA{Seconds: 125, Confidence: syncer.ConfidenceHigh}
+	told.ResourceStatus[3].NextRetryAt = ptr(noon.Add(12 * time.Second))
+	tests := map[string]*syncer.Status{
+		"paused": pausedRun(), "live_paused": paused(live()), "cancelled": cancelledRun(), "retrying": retrying, "eta": told,
+		"pausing":    status(pausedRun(), 9, func(s *syncer.Status) { s.State = syncer.Pausing }),
+		"cancelling": status(inProgress(), 9, func(s *syncer.Status) { s.State = syncer.Cancelling }),
+	}
+	for name, s := range tests {
+		for _, width := range []int{80, 40} {
+			t.Run(fmt.Sprint(name, width), func(t *testing.T) {
+				m := warmMeter()
+				m.observe(noon, s)
+				f := frame{width: width, height: 24, color: true, now: noon, meter: m}
+				golden(t, fmt.Sprintf("frame_%s_%d.txt", name, width), strings.Join(f.lines(s), "\n")+"\n")
+			})
+		}
+	}
+	if got := (frame{width: 80, height: 24, meter: warmMeter()}).lines(live()); got != nil {
+		t.Errorf("got %q of a mirror that is well, want nothing", got)
+	}
+}
+
 // No line is wider than the terminal, nor is the frame higher, however small.
 func TestFrameFits(t *testing.T) {
 	for width := 1; width <= 200; width++ {
 		for _, height := range []int{1, 3, 5, 8, 24} {
-			f := frame{width: width, height: height, color: true, meter: warmMeter()}
-			lines := f.lines(inProgress())
-			if len(lines) > max(height, 3) {
-				t.Fatalf("%d x %d: got %d lines", width, height, len(lines))
-			}
-			for _, line := range lines {
-				if got := len([]rune(sgr.ReplaceAllString(line, ""))); got > width {
-					t.Fatalf("%d x %d: got %d columns: %q", width, height, got, line)
+			f := frame{width: width, height: height, color: true, now: noon, meter: warmMeter()}
+			for _, s := range []*syncer.Status{inProgress(), pausedRun(), failed(), cancelledRun()} {
+				lines := f.lines(s)
+				if len(lines) > max(height, 4) {
+					t.Fatalf("%d x %d: got %d lines", width, height, len(lines))
+				}
+				for _, line := range lines {
+					if got := len([]rune(sgr.ReplaceAllString(line, ""))); got > width {
+						t.Fatalf("%d x %d: got %d columns: %q", width, height, got, line)
+					}
 				}
 			}
 		}
@@ -139,6 +231,27 @@ func TestScreen(t *testing.T) {
 	step("log 1\nlog 2\nlog 3\nlog 4", func() { fmt.Fprintln(s, "log 4") })
 }
 
+// A terminal that became narrower has wrapped what stands on it.
+func TestScreenOnANarrowerTerminal(t *testing.T) {
+	var out bytes.Buffer
+	s := &screen{out: &out}
+	s.draw([]string{strings.Repeat("a", 80), "\x1b[32m" + strings.Repeat("b", 41) + "\x1b[0m", "c"}, 80)
+	out.Reset()
+	s.draw([]string{"d"}, 40)
+	if want := "\x1b[5A\r"; !strings.HasPrefix(out.String(), want) {
+		t.Errorf("got %q, want %q first: two rows, two rows and one", out.String(), want)
+	}
+}
+
+// A line of full width leaves the cursor on its last character.
+func TestScreenErasesBeforeItWrites(t *testing.T) {
+	var out bytes.Buffer
+	(&screen{out: &out}).draw([]string{"a"}, 1)
+	if want := "\x1b[?7l\x1b[Ka\n\x1b[?7h\x1b[J"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
 func TestBarsLeaveWithTheRun(t *testing.T) {
 	var out bytes.Buffer
 	b := &bars{screen: &screen{out: &out}, terminal: terminal{live: true, size: standardSize}}
@@ -167,12 +280,23 @@ func TestPlain(t *testing.T) {
 	show(30 * time.Second) // it hasn't
 	s.SyncedResources++
 	show(31 * time.Second)
-	s = completed()
+	s = paused(s)
 	show(32 * time.Second)
+	s = completed()
+	show(33 * time.Second)
+	s = paused(s)
+	show(34 * time.Second)
+	show(35 * time.Second) // told already
+	s = completed()
+	show(36 * time.Second)
 	d.clear()
 	const want = `sync: 54%, 1/7 resources, 54,000/~98,700 objects
 sync: 54%, 1/7 resources, 55,000/~98,700 objects
 sync: 54%, 2/7 resources, 55,000/~98,700 objects
+paused by ann: maintenance; sync: 54%, 2/7 resources, 55,000/~98,700 objects
+completed in 1m0s in part: 5 of 7 resources, 54,000 objects
+paused by ann: maintenance; completed in 1m0s in part: 5 of 7 resources, 54,000 objects
+completed in 1m0s in part: 5 of 7 resources, 54,000 objects
 `
 	if got := out.String(); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
@@ -199,6 +323,15 @@ func TestWords(t *testing.T) {
 		{shorten("abc", 3), "abc"},
 		{shorten("äbcd", 3), "äb…"},
 		{shorten("a", 0), ""},
+		{summary(paused(notStarted())), "paused by ann: maintenance; not started"},
+		{summary(cancelledRun()), "cancelled by ann: enough"},
+		{runError(cancelledRun()).Error(), "the run was cancelled by ann: enough"},
+		{age(-time.Second), "0s"},
+		{age(119 * time.Second), "119s"},
+		{age(59*time.Minute + 59*time.Second), "59m"},
+		{age(3*time.Hour + 5*time.Minute), "3h5m"},
+		{age(50 * time.Hour), "2d2h"},
+		{etaWords(&syncer.ETA{Seconds: 42, Confidence: syncer.ConfidenceLow}), "~0:42"},
 		{summary(failed()), "failed: connect to mongodb://***@db/: timed out"},
 		{summary(completed()), "completed in 1m0s in part: 5 of 7 resources, 54,000 objects"},
 	}

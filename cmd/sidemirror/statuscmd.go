@@ -72,8 +72,8 @@ func (o *statusOptions) follow(ctx context.Context, client *statusClient, w io.W
 	v := o.view(w)
 	defer v.leave()
 	var last *statusAnswer
-	for {
-		answer, err := client.get(ctx)
+	for ask := client.get; ; ask = client.next {
+		answer, err := ask(ctx)
 		switch _, away := errors.AsType[*noAnswerError](err); {
 		case ctx.Err() != nil:
 			return nil
@@ -86,9 +86,6 @@ func (o *statusOptions) follow(ctx context.Context, client *statusClient, w io.W
 				return err
 			}
 			last = answer
-		}
-		if sleep(ctx, o.interval) != nil {
-			return nil
 		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,28 +23,32 @@ func statusText(s *syncer.Status, now time.Time, width int) string {
 	return lines(all)
 }
 
-// statusScreen is the same for a terminal. Where it is too low, cells that are
-// well are counted instead of shown, and then what is least is cut off.
+// statusScreen is the same for a terminal. Where it is too low, details are left
+// out, cells that are well are counted instead of shown, and at last the end is cut off.
 func statusScreen(s *syncer.Status, now time.Time, width, height int) []string {
-	all := factLines(runFacts(s, now))
 	rest := troubles(s, now)
-	if len(s.ResourceStatus) > 0 {
-		taken := len(all) + 2
-		if len(rest) > 0 {
-			taken += 1 + len(rest)
+	if len(rest) > 0 {
+		rest = append([]string{""}, rest...)
+	}
+	facts := runFacts(s, now)
+	const leastCells = 5 // with the title and what stands around it
+	for _, detail := range []string{"Run", "Ended", "History", "Took", "Active", "Started", "Possible"} {
+		if len(facts)+min(len(s.ResourceStatus)+2, leastCells)+len(rest) <= height {
+			break
 		}
-		shown, hidden := choose(s, height-taken)
+		facts = slices.DeleteFunc(facts, func(fact [2]string) bool { return fact[0] == detail })
+	}
+	all := factLines(facts)
+	if len(s.ResourceStatus) > 0 {
+		shown, hidden := choose(s, height-len(all)-2-len(rest))
 		all = append(append(all, ""), cellTable(shown, now).lines(width)...)
 		if len(hidden) > 0 {
 			all = append(all, countHidden(hidden))
 		}
 	}
-	if len(rest) > 0 {
-		all = append(append(all, ""), rest...)
-	}
-	if len(all) > height {
-		cut := len(all) - height + 1
-		all = append(all[:height-1], fmt.Sprintf("and %d more lines", cut))
+	all = append(all, rest...)
+	if cut := len(all) - height; cut > 0 {
+		all = append(all[:height-1], fmt.Sprintf("and %d more lines", cut+1))
 	}
 	return fitted(all, width)
 }

@@ -59,10 +59,10 @@ func newWaitCommand() *cobra.Command {
 
 // wait waits for the target, and says how it ended.
 func (o *waitOptions) wait(ctx context.Context, client *statusClient, w io.Writer) error {
-	u := until{interval: o.interval, timeout: o.timeout, what: o.target.value, reached: o.reached}
+	u := until{timeout: o.timeout, what: o.target.value, reached: o.reached}
 	last, err := u.poll(ctx, client, w)
 	if err == nil {
-		fmt.Fprintln(w, o.told(last))
+		fmt.Fprintln(w, summary(last))
 	}
 	return err
 }
@@ -81,18 +81,10 @@ func (o *waitOptions) reached(s *syncer.Status) (bool, error) {
 	return s.Status == syncer.Completed && (o.target.value == "completed" || s.State == syncer.Live), nil
 }
 
-// told is what was reached in one sentence.
-func (o *waitOptions) told(s *syncer.Status) string {
-	if o.target.value == "paused" {
-		return pausedWords(s)
-	}
-	return runOutcome(s)
-}
-
 // until polls a server until something is reached.
 type until struct {
-	interval, timeout time.Duration // timeout 0 is none
-	what              string        // "completed", for what is said of one that isn't
+	timeout time.Duration // 0 is none
+	what    string        // "completed", for what is said of one that isn't
 	// reached tells whether it is over; an error is how it ended then.
 	reached func(*syncer.Status) (bool, error)
 }
@@ -107,8 +99,8 @@ func (u *until) poll(ctx context.Context, client *statusClient, w io.Writer) (*s
 	d := newDisplay(w)
 	defer d.clear()
 	now := "no answer yet"
-	for {
-		answer, err := client.get(ctx)
+	for ask := client.get; ; ask = client.next {
+		answer, err := ask(ctx)
 		if ctx.Err() != nil {
 			return nil, u.ended(ctx, now)
 		}
@@ -127,9 +119,6 @@ func (u *until) poll(ctx context.Context, client *statusClient, w io.Writer) (*s
 			}
 			now = err.Error()
 		}
-		if sleep(ctx, u.interval) != nil {
-			return nil, u.ended(ctx, now)
-		}
 	}
 }
 
@@ -138,7 +127,7 @@ func newDisplay(w io.Writer) display {
 	if t := terminalOf(w); t.live {
 		return &bars{screen: &screen{out: w}, terminal: t}
 	}
-	return &plain{tell: func(s *syncer.Status) { fmt.Fprintln(w, ongoing(s)) }}
+	return &plain{tell: func(s *syncer.Status) { fmt.Fprintln(w, summary(s)) }}
 }
 
 // ended is the error of a wait that was cut short; now is what was last known.
