@@ -24,6 +24,7 @@ const (
 type statusClient struct {
 	*serverClient
 	interval time.Duration
+	lively   bool // asks as often as bars are drawn, while the server tells changes
 
 	etag  string
 	last  *statusAnswer // what etag stands for
@@ -59,8 +60,8 @@ func (c *statusClient) get(ctx context.Context) (*statusAnswer, error) {
 // until something changes; an older one is asked at each interval.
 func (c *statusClient) next(ctx context.Context) (*statusAnswer, error) {
 	rest, patience := c.interval, min(c.interval, longestWait)
-	if c.waits == doesWait && !c.gone {
-		rest = max(redrawInterval, c.interval-longestWait) // as fast as bars are drawn
+	if c.lively && c.waits == doesWait && !c.gone {
+		rest = max(redrawInterval, c.interval-longestWait)
 	}
 	if err := sleep(ctx, rest); err != nil {
 		return nil, err

@@ -71,6 +71,7 @@ func (o *statusOptions) print(w io.Writer, answer *statusAnswer) error {
 func (o *statusOptions) follow(ctx context.Context, client *statusClient, w io.Writer) error {
 	v := o.view(w)
 	defer v.leave()
+	_, client.lively = v.(*statusWatcher)
 	var last *statusAnswer
 	for ask := client.get; ; ask = client.next {
 		answer, err := ask(ctx)

@@ -99,6 +99,7 @@ func (u *until) poll(ctx context.Context, client *statusClient, w io.Writer) (*s
 	d := newDisplay(w)
 	defer d.clear()
 	now := "no answer yet"
+	client.lively = true
 	for ask := client.get; ; ask = client.next {
 		answer, err := ask(ctx)
 		if ctx.Err() != nil {
