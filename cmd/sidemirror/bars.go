@@ -52,7 +52,8 @@ func (f frame) lines(s *syncer.Status) []string {
 // standing is the line of a mirror that doesn't follow the cluster, and has no
 // run in progress either.
 func (f frame) standing(s *syncer.Status) []string {
-	color, text := yellow, ""
+	color := yellow
+	var text string
 	switch {
 	case s.Control.Paused:
 		text = f.paused(s)

@@ -93,22 +93,30 @@ func (c *serverClient) newRequest(ctx context.Context, method, path string, body
 	return request, nil
 }
 
-// do sends a request and reads the whole answer. A server that can't be reached
-// is a [*noAnswerError].
-func (c *serverClient) do(request *http.Request) (*http.Response, []byte, error) {
+// reply is a whole answer.
+type reply struct {
+	code   int
+	status string // "409 Conflict"
+	header http.Header
+	body   []byte
+}
+
+// do sends a request and reads the answer. A server that can't be reached is a
+// [*noAnswerError].
+func (c *serverClient) do(request *http.Request) (*reply, error) {
 	response, err := c.http.Do(request)
 	if err != nil {
 		if ue, ok := errors.AsType[*url.Error](err); ok {
 			err = ue.Err
 		}
-		return nil, nil, &noAnswerError{server: c.server, err: err}
+		return nil, &noAnswerError{server: c.server, err: err}
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
 	if err != nil {
-		return nil, nil, &noAnswerError{server: c.server, err: err}
+		return nil, &noAnswerError{server: c.server, err: err}
 	}
-	return response, body, nil
+	return &reply{response.StatusCode, response.Status, response.Header, body}, nil
 }
 
 // document asks for a document other than the status, which has to be of the
@@ -118,24 +126,24 @@ func (c *serverClient) document(ctx context.Context, path, what string, into any
 	if err != nil {
 		return nil, err
 	}
-	response, body, err := c.do(request)
+	r, err := c.do(request)
 	if err != nil {
 		return nil, err
 	}
-	if response.StatusCode != http.StatusOK {
-		return nil, c.refused(response, body)
+	if r.code != http.StatusOK {
+		return nil, c.refused(r)
 	}
-	if json.Unmarshal(body, into) != nil {
+	if json.Unmarshal(r.body, into) != nil {
 		return nil, fmt.Errorf("%s is no Sidemirror: what it answered isn't %s", c.server, what)
 	}
-	return body, nil
+	return r.body, nil
 }
 
 // refused is the error of an answer that isn't what was asked for. A server with
 // troubles of its own may yet give one: that is a [*noAnswerError].
-func (c *serverClient) refused(response *http.Response, body []byte) error {
-	err := errors.New(response.Status + problem(response, body))
-	if response.StatusCode >= http.StatusInternalServerError {
+func (c *serverClient) refused(r *reply) error {
+	err := errors.New(r.status + r.problem())
+	if r.code >= http.StatusInternalServerError {
 		return &noAnswerError{server: c.server, err: err}
 	}
 	return fmt.Errorf("%s answered %w", c.server, err)
@@ -155,10 +163,10 @@ func (e *noAnswerError) Error() string {
 func (e *noAnswerError) Unwrap() error { return e.err }
 
 // problem is the sentence of an RFC 9457 document, ready to be appended.
-func problem(response *http.Response, body []byte) string {
-	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+func (r *reply) problem() string {
+	kind, _, _ := mime.ParseMediaType(r.header.Get("Content-Type"))
 	var document struct{ Title, Detail string }
-	if kind != "application/problem+json" || json.Unmarshal(body, &document) != nil {
+	if kind != "application/problem+json" || json.Unmarshal(r.body, &document) != nil {
 		return ""
 	}
 	if document.Detail == "" {

@@ -199,22 +199,22 @@ func (o *controlOptions) ask(ctx context.Context, c *serverClient) ([]byte, sync
 	if err != nil {
 		return nil, op, err
 	}
-	response, body, err := c.do(request)
+	r, err := c.do(request)
 	if err != nil {
 		return nil, op, err
 	}
-	if response.StatusCode == http.StatusConflict {
-		if why := problem(response, body); why != "" {
+	if r.code == http.StatusConflict {
+		if why := r.problem(); why != "" {
 			return nil, op, fmt.Errorf("refused%s", why)
 		}
 	}
-	if response.StatusCode != http.StatusAccepted {
-		return nil, op, c.refused(response, body)
+	if r.code != http.StatusAccepted {
+		return nil, op, c.refused(r)
 	}
-	if json.Unmarshal(body, &op) != nil || op.ID == "" {
+	if json.Unmarshal(r.body, &op) != nil || op.ID == "" {
 		return nil, op, fmt.Errorf("%s is no Sidemirror: what it answered isn't an operation", c.server)
 	}
-	return body, op, nil
+	return r.body, op, nil
 }
 
 // printJSON writes a document of the server's, indented.

@@ -93,29 +93,29 @@ func (c *statusClient) ask(ctx context.Context, path string) (*statusAnswer, err
 	if c.etag != "" {
 		request.Header.Set("If-None-Match", c.etag)
 	}
-	response, body, err := c.do(request)
+	r, err := c.do(request)
 	if err != nil {
 		return nil, err
 	}
-	if response.StatusCode == http.StatusNotModified && c.last != nil {
+	if r.code == http.StatusNotModified && c.last != nil {
 		return c.last, nil
 	}
-	return c.read(response, body)
+	return c.read(r)
 }
 
 // read takes an answer in.
-func (c *statusClient) read(response *http.Response, body []byte) (*statusAnswer, error) {
-	if response.StatusCode != http.StatusOK {
-		return nil, c.refused(response, body)
+func (c *statusClient) read(r *reply) (*statusAnswer, error) {
+	if r.code != http.StatusOK {
+		return nil, c.refused(r)
 	}
 	var s syncer.Status
-	if err := json.Unmarshal(body, &s); err != nil || s.SchemaVersion == 0 || s.Status == "" {
+	if err := json.Unmarshal(r.body, &s); err != nil || s.SchemaVersion == 0 || s.Status == "" {
 		return nil, fmt.Errorf("%s is no Sidemirror: what it answered isn't a status document", c.server)
 	}
-	if etag := response.Header.Get("ETag"); c.last != nil && etag != "" && etag == c.etag {
+	if etag := r.header.Get("ETag"); c.last != nil && etag != "" && etag == c.etag {
 		return c.last, nil
 	}
-	c.etag, c.last = response.Header.Get("ETag"), &statusAnswer{Body: body, Status: &s}
+	c.etag, c.last = r.header.Get("ETag"), &statusAnswer{Body: r.body, Status: &s}
 	return c.last, nil
 }
 
