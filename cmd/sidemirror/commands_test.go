@@ -18,7 +18,10 @@ func TestCompletions(t *testing.T) {
 		words string
 		want  []string
 	}{
-		{"s", []string{"status\tPrint how far the mirror of a running Sidemirror is", ":4"}},
+		{"s", []string{
+			"start\tCompare the mirror of a running Sidemirror with the cluster anew",
+			"status\tPrint how far the mirror of a running Sidemirror is", ":4",
+		}},
 		{"run --log-level ", []string{"trace", "debug", "info", "warn", "error", "off", ":4"}},
 		{"run --log-format ", []string{"text", "json", ":4"}},
 		{"--mongo-keys ", []string{"plain", "escaped", ":4"}},
@@ -28,7 +31,11 @@ func TestCompletions(t *testing.T) {
 		{"run --page-size ", []string{":4"}},
 		{"run --kubeconfig " + kube + " --context ", []string{"dev", "prod", ":4"}},
 		{"status --output ", []string{"text", "json", "yaml", ":4"}},
-		{"wait --for ", []string{"completed", "terminal", ":4"}},
+		{"wait --for ", []string{"completed", "terminal", "live", "paused", ":4"}},
+		{"pause --output ", []string{"text", "json", ":4"}},
+		{"cancel --reason ", []string{":4"}},
+		{"history -o ", []string{"text", "json", "yaml", ":4"}},
+		{"history --limit ", []string{":4"}},
 		{"wait --server ", []string{":4"}},
 		{"version -o ", []string{"text", "json", ":4"}},
 	}
@@ -59,6 +66,8 @@ func TestHelp(t *testing.T) {
 	for command, want := range map[string]string{
 		"": "Exit codes: 0 done", "run": "Exit codes: 0 stopped", "status": "Exit codes: 0 the status",
 		"wait": "124 not reached in time", "verify": "Exit codes: 0 no difference", "get": "Exit codes: 0 printed",
+		"history": "Exit codes: 0 the history", "namespaces": "Exit codes: 0 the progress", "start": "124 with --wait, not in time",
+		"pause": "Exit codes: 0 accepted", "resume": "1 refused, no answer", "cancel": "2 usage", "retry": "Exit codes: 0 accepted",
 	} {
 		stdout, _, err := sidemirror(t, strings.Fields(command+" --help")...)
 		if err != nil || !strings.Contains(stdout, want) {

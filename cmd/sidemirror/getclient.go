@@ -9,32 +9,25 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"strings"
 
 	"github.com/sidemirror/sidemirror/api"
 	"github.com/sidemirror/sidemirror/syncer"
 )
 
-// maxProblemBytes is far beyond any problem document.
-const maxProblemBytes = 64 << 10
+// objectClient asks one server for objects, however long a list takes.
+type objectClient struct{ *serverClient }
 
-// objectClient asks one server for objects.
-type objectClient struct {
-	http   *http.Client
-	base   string
-	server string // for texts, without the password
-}
-
-func (o *serverOptions) objectClient() (*objectClient, error) {
-	c, err := o.client()
+func (o *serverOptions) objectClient() (objectClient, error) {
+	c, err := o.dial()
 	if err != nil {
-		return nil, err
+		return objectClient{}, err
 	}
-	return &objectClient{http: &http.Client{Transport: c.http.Transport}, base: strings.TrimSuffix(c.url, statusPath), server: c.server}, nil
+	c.http.Timeout = 0
+	return objectClient{c}, nil
 }
 
 // pages hands each page of a list to each, which reads it.
-func (c *objectClient) pages(ctx context.Context, path string, query url.Values, each func(*objectPage) error) error {
+func (c objectClient) pages(ctx context.Context, path string, query url.Values, each func(*objectPage) error) error {
 	defer c.http.CloseIdleConnections()
 	for {
 		page, err := c.page(ctx, path, query)
@@ -53,24 +46,21 @@ func (c *objectClient) pages(ctx context.Context, path string, query url.Values,
 	}
 }
 
-func (c *objectClient) page(ctx context.Context, path string, query url.Values) (*objectPage, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path+"?"+query.Encode(), nil)
+func (c objectClient) page(ctx context.Context, path string, query url.Values) (*objectPage, error) {
+	request, err := c.newRequest(ctx, http.MethodGet, path+"?"+query.Encode(), nil)
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("Accept", "application/json")
-	request.Header.Set("User-Agent", "sidemirror/"+version().Version)
-	response, err := c.http.Do(request)
+	response, err := c.begin(request)
 	if err != nil {
-		if ue, ok := errors.AsType[*url.Error](err); ok {
-			err = ue.Err
-		}
-		return nil, &noAnswerError{server: c.server, err: err}
+		return nil, err
 	}
 	if response.StatusCode != http.StatusOK {
-		defer response.Body.Close()
-		body, _ := io.ReadAll(io.LimitReader(response.Body, maxProblemBytes))
-		return nil, fmt.Errorf("%s answered %s%s%s", c.server, response.Status, problem(response, body), hint(response.StatusCode))
+		r, err := c.finish(response)
+		if err != nil {
+			return nil, err
+		}
+		return nil, c.refused(r)
 	}
 	return &objectPage{response: response, server: c.server}, nil
 }

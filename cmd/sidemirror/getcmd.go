@@ -56,7 +56,7 @@ func newGetCommand() *cobra.Command {
 			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	o.addServerFlag(cmd)
+	o.addServerFlags(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&o.namespace, "namespace", "n", "", "`NAME` of the namespace (default all)")
 	f.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "every namespace, which is the default")

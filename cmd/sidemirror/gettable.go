@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/duration"
 )
 
 // kindTable is how kubectl shows a kind.
@@ -147,7 +146,7 @@ func age(t metav1.Time, now time.Time) string {
 	if t.IsZero() {
 		return "<unknown>"
 	}
-	return duration.HumanDuration(now.Sub(t.Time))
+	return elapsed(now.Sub(t.Time))
 }
 
 // orNone is what kubectl shows for nothing.

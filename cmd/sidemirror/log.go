@@ -19,10 +19,14 @@ func newLogger(level, format string, w io.Writer) hclog.Logger {
 	})
 }
 
-// logProgress tells a run in progress where nobody looks at bars.
+// logProgress tells a run in progress where nobody looks at bars. The engine itself
+// logs what else there is to tell.
 func logProgress(log hclog.Logger) func(*syncer.Status) {
 	return func(s *syncer.Status) {
-		log.Info("sync progress", "run_id", s.RunID, "trace_id", s.TraceID, "step", s.Step,
+		if s.Status != syncer.InProgress {
+			return
+		}
+		log.Info("sync progress", "run_id", s.RunID, "trace_id", s.TraceID, "step", s.Step, "state", s.State,
 			"synced_resources", s.SyncedResources, "total_resources", s.TotalResources,
 			"objects", s.Progress.Objects.Synced, "percent", int(s.Progress.Ratio*100))
 	}

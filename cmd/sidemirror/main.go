@@ -3,7 +3,9 @@
 //
 // To read: root.go for the commands and exit codes, settings.go and options.go
 // for where a setting's value comes from, run.go and wiring.go for how the parts
-// are put together; bars.go, screen.go and progress.go for what a terminal shows.
+// are put together; client.go and poll.go for how a running Sidemirror is asked,
+// controlcmd.go for how it is controlled; bars.go, screen.go, progress.go and
+// table.go for what a terminal shows.
 package main
 
 import (

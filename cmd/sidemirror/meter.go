@@ -28,10 +28,13 @@ type speed struct {
 	perSecond float64
 }
 
-// observe adds a snapshot. A new run begins from nothing.
+// observe adds a snapshot. A new run, and what follows a pause, begin from nothing.
 func (m *meter) observe(now time.Time, s *syncer.Status) {
-	if m.cells == nil || m.runID != s.RunID {
+	if m.cells == nil || m.runID != s.RunID || s.Control.Paused {
 		m.runID, m.cells = s.RunID, map[string]*speed{}
+	}
+	if s.Status != syncer.InProgress {
+		return
 	}
 	m.add("", now, s.Progress.Objects.Synced)
 	for i := range s.ResourceStatus {

@@ -39,8 +39,8 @@ func follow(ctx context.Context, d display, latest func() *syncer.Status) {
 	}
 }
 
-// bars draws a run that is in progress, and nothing otherwise: then the log, or
-// the command, says it in words.
+// bars draws a run that is in progress, says when the mirror stands still, and
+// draws nothing otherwise: then the log, or the command, says it in words.
 type bars struct {
 	screen   *screen
 	terminal terminal
@@ -48,39 +48,47 @@ type bars struct {
 }
 
 func (b *bars) show(now time.Time, s *syncer.Status) {
-	if s.Status != syncer.InProgress {
-		b.clear()
-		return
-	}
-	b.meter.observe(now, s)
-	width, height := b.terminal.size()
-	b.screen.Draw(frame{width: width, height: height, color: b.terminal.color, meter: &b.meter}.lines(s))
+	width, _ := b.terminal.size()
+	b.screen.draw(b.lines(now, s), width)
 }
 
-func (b *bars) clear() { b.screen.Draw(nil) }
+// lines are what is drawn of s, which the rates are measured of too.
+func (b *bars) lines(now time.Time, s *syncer.Status) []string {
+	b.meter.observe(now, s)
+	return b.frame(now).lines(s)
+}
+
+func (b *bars) frame(now time.Time) frame {
+	width, height := b.terminal.size()
+	return frame{width: width, height: height, color: b.terminal.color, now: now, meter: &b.meter}
+}
+
+func (b *bars) clear() { b.screen.draw(nil, 0) }
 
 // plain tells a run that is in progress in lines: one at each change of the
-// step or of the resources that are done, and one now and then in between.
+// step, of the resources that are done, or of what is done at all, such as a
+// pause, and one now and then in between.
 type plain struct {
 	tell func(*syncer.Status)
 
-	step   syncer.Step
-	status syncer.RunStatus
-	synced int
+	last   syncer.Status // what was told of, or would have been
 	told   time.Time
-	amount int64
+	paused bool // was told of last
 }
 
 func (p *plain) show(now time.Time, s *syncer.Status) {
-	turned := s.Step != p.step || s.Status != p.status || s.SyncedResources != p.synced
-	moved := s.Progress.Objects.Synced != p.amount && now.Sub(p.told) >= plainInterval
+	l := &p.last
+	turned := s.Step != l.Step || s.Status != l.Status || s.SyncedResources != l.SyncedResources ||
+		s.Control.Paused != l.Control.Paused || s.State != l.State && s.State == syncer.Paused
+	moved := s.Progress.Objects.Synced != l.Progress.Objects.Synced && now.Sub(p.told) >= plainInterval
 	if !turned && !moved {
 		return
 	}
-	p.step, p.status, p.synced, p.told, p.amount = s.Step, s.Status, s.SyncedResources, now, s.Progress.Objects.Synced
-	if s.Status == syncer.InProgress {
+	p.last, p.told = *s, now
+	if s.Status == syncer.InProgress || s.Control.Paused || p.paused {
 		p.tell(s)
 	}
+	p.paused = s.Control.Paused
 }
 
 func (p *plain) clear() {}

@@ -18,7 +18,8 @@ empty variable counts as unset; lists are separated by commas, selectors by
 semicolons.
 
 Exit codes: 0 done, 1 an error, 2 an unknown command, flag or flag value.
-wait and verify tell more in theirs; see their help.`
+wait, verify and the commands that control a mirror tell more in theirs; see their
+help.`
 
 // newRootCommand returns the command tree. The bare command does what run does,
 // so both carry the same flags.
@@ -42,8 +43,11 @@ func newRootCommand() *cobra.Command {
 		newGetCommand(),
 		newWaitCommand(),
 		newVerifyCommand(),
+		newHistoryCommand(),
+		newNamespacesCommand(),
 		newVersionCommand(),
 	)
+	root.AddCommand(newControlCommands()...)
 	for _, cmd := range append(root.Commands(), root) {
 		completeEnums(cmd)
 	}

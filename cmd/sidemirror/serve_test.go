@@ -31,6 +31,11 @@ type script struct {
 // RoundTrip answers as the API does, ETag included, without a network, so that
 // it can be used where time is simulated.
 func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.RawQuery != "" && s.asked > 0 && s.statuses[min(s.asked, len(s.statuses)-1)] != nil {
+		w := httptest.NewRecorder()
+		w.WriteHeader(http.StatusBadRequest)
+		return w.Result(), nil
+	}
 	status := s.statuses[min(s.asked, len(s.statuses)-1)]
 	s.asked++
 	if status == nil {
@@ -82,6 +87,29 @@ completed in 1m0s in part: 5 of 7 resources, 54,000 objects
 			stderr: "failed: connect to mongodb://***@db/: timed out\n",
 		},
 		{
+			name: "paused on the way", statuses: []*syncer.Status{inProgress(), paused(inProgress()), completed()}, took: 2 * time.Second,
+			stderr: `sync: 54%, 1/7 resources, 54,000/~98,700 objects
+paused by ann: maintenance; sync: 54%, 1/7 resources, 54,000/~98,700 objects
+completed in 1m0s in part: 5 of 7 resources, 54,000 objects
+`,
+		},
+		{
+			name: "cancelled", statuses: []*syncer.Status{cancelledRun()},
+			code: 1, err: "the run was cancelled by ann: enough",
+		},
+		{
+			name: "live", target: "live", statuses: []*syncer.Status{paused(live()), live()}, took: time.Second,
+			stderr: "paused by ann: maintenance; completed in 1m0s: 7 resources, 54,000 objects\ncompleted in 1m0s: 7 resources, 54,000 objects\n",
+		},
+		{
+			name: "standing still", target: "paused", statuses: []*syncer.Status{
+				failed(), status(paused(live()), 20, func(s *syncer.Status) { s.State = syncer.Pausing }), paused(live()),
+			}, took: 2 * time.Second,
+			stderr: `pausing by ann: maintenance; completed in 1m0s: 7 resources, 54,000 objects
+paused by ann: maintenance; completed in 1m0s: 7 resources, 54,000 objects
+`,
+		},
+		{
 			name: "timeout", statuses: []*syncer.Status{inProgress()}, timeout: 90500 * time.Millisecond, took: 90500 * time.Millisecond,
 			code: 124, err: "not completed after 1m30.5s: sync: 54%, 1/7 resources, 54,000/~98,700 objects",
 			stderr: "sync: 54%, 1/7 resources, 54,000/~98,700 objects\n",
@@ -95,7 +123,7 @@ completed in 1m0s in part: 5 of 7 resources, 54,000 objects
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				o := waitOptions{serverOptions: serverOptions{server: "http://s", interval: time.Second}, target: newEnum("completed", "terminal"), timeout: tt.timeout}
+				o := waitOptions{serverOptions: serverOptions{server: "http://s", interval: time.Second}, target: newEnum("completed", "terminal", "live", "paused"), timeout: tt.timeout}
 				if tt.target != "" {
 					o.target.value = tt.target
 				}

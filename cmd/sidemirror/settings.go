@@ -24,6 +24,15 @@ const (
 // commandLineOnly are the flags that only the command line makes sense for.
 var commandLineOnly = []string{"help", "version", "print-config"}
 
+// notFromEnvironment is the annotation of a flag that is for the command line
+// only where another command's goes by the same variable, but means something else.
+const notFromEnvironment = "sidemirror_not_from_environment"
+
+// fromCommandLine reports whether a flag can be given on the command line alone.
+func fromCommandLine(f *pflag.Flag) bool {
+	return slices.Contains(commandLineOnly, f.Name) || f.Annotations[notFromEnvironment] != nil
+}
+
 // fillFlags gives every flag that the command line left alone its value from
 // the environment, or else from the file that --config names. It returns where
 // each value came from.
@@ -32,7 +41,7 @@ func fillFlags(cmd *cobra.Command) (origins map[string]string, err error) {
 	origins = map[string]string{}
 	flags.VisitAll(func(f *pflag.Flag) {
 		switch value := os.Getenv(envName(f.Name)); {
-		case err != nil || slices.Contains(commandLineOnly, f.Name):
+		case err != nil || fromCommandLine(f):
 		case f.Changed:
 			origins[f.Name] = fromFlag
 		case value != "":
@@ -107,7 +116,7 @@ func unknownVariables(root *cobra.Command, environ []string) []string {
 	known := map[string]bool{tokenVariable: true}
 	for _, cmd := range append(root.Commands(), root) {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
-			known[envName(f.Name)] = !slices.Contains(commandLineOnly, f.Name)
+			known[envName(f.Name)] = known[envName(f.Name)] || !fromCommandLine(f)
 		})
 	}
 	var unknown []string

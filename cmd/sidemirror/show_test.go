@@ -11,14 +11,6 @@ import (
 	"github.com/sidemirror/sidemirror/syncer"
 )
 
-func TestStatusText(t *testing.T) {
-	for name, s := range map[string]*syncer.Status{
-		"in_progress": inProgress(), "completed": completed(), "failed": failed(), "not_started": notStarted(),
-	} {
-		t.Run(name, func(t *testing.T) { golden(t, "status_"+name+".txt", statusText(s, noon.Add(20*time.Second))) })
-	}
-}
-
 // warmMeter has seen the run of inProgress for five seconds.
 func warmMeter() *meter {
 	var m meter
@@ -46,26 +38,52 @@ func TestFrame(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.frame.meter = warmMeter()
+			tt.frame.now, tt.frame.meter = noon, warmMeter()
 			golden(t, "frame_"+tt.name+".txt", strings.Join(tt.frame.lines(inProgress()), "\n")+"\n")
 		})
 	}
 }
 
-var sgr = regexp.MustCompile(`\x1b\[\d+m`)
+// What stands still looks so, and says why; what is well takes no line.
+func TestFrameOfAMirrorThatStandsStill(t *testing.T) {
+	retrying := status(failed(), 9, func(s *syncer.Status) { s.Retry.NextRetryAt = ptr(noon.Add(72 * time.Second)) })
+	told := inProgress()
+	told.ETA = &syncer.ETA{Seconds: 125, Confidence: syncer.ConfidenceHigh}
+	told.ResourceStatus[3].NextRetryAt = ptr(noon.Add(12 * time.Second))
+	tests := map[string]*syncer.Status{
+		"paused": pausedRun(), "live_paused": paused(live()), "cancelled": cancelledRun(), "retrying": retrying, "eta": told,
+		"pausing":    status(pausedRun(), 9, func(s *syncer.Status) { s.State = syncer.Pausing }),
+		"cancelling": status(inProgress(), 9, func(s *syncer.Status) { s.State = syncer.Cancelling }),
+	}
+	for name, s := range tests {
+		for _, width := range []int{80, 40} {
+			t.Run(fmt.Sprint(name, width), func(t *testing.T) {
+				m := warmMeter()
+				m.observe(noon, s)
+				f := frame{width: width, height: 24, color: true, now: noon, meter: m}
+				golden(t, fmt.Sprintf("frame_%s_%d.txt", name, width), strings.Join(f.lines(s), "\n")+"\n")
+			})
+		}
+	}
+	if got := (frame{width: 80, height: 24, meter: warmMeter()}).lines(live()); got != nil {
+		t.Errorf("got %q of a mirror that is well, want nothing", got)
+	}
+}
 
 // No line is wider than the terminal, nor is the frame higher, however small.
 func TestFrameFits(t *testing.T) {
 	for width := 1; width <= 200; width++ {
 		for _, height := range []int{1, 3, 5, 8, 24} {
-			f := frame{width: width, height: height, color: true, meter: warmMeter()}
-			lines := f.lines(inProgress())
-			if len(lines) > max(height, 3) {
-				t.Fatalf("%d x %d: got %d lines", width, height, len(lines))
-			}
-			for _, line := range lines {
-				if got := len([]rune(sgr.ReplaceAllString(line, ""))); got > width {
-					t.Fatalf("%d x %d: got %d columns: %q", width, height, got, line)
+			f := frame{width: width, height: height, color: true, now: noon, meter: warmMeter()}
+			for _, s := range []*syncer.Status{inProgress(), pausedRun(), failed(), cancelledRun()} {
+				lines := f.lines(s)
+				if len(lines) > max(height, 4) {
+					t.Fatalf("%d x %d: got %d lines", width, height, len(lines))
+				}
+				for _, line := range lines {
+					if got := len([]rune(sgr.ReplaceAllString(line, ""))); got > width {
+						t.Fatalf("%d x %d: got %d columns: %q", width, height, got, line)
+					}
 				}
 			}
 		}
@@ -132,13 +150,34 @@ func TestScreen(t *testing.T) {
 			t.Errorf("the terminal shows\n%s\nwant\n%s", got, want)
 		}
 	}
-	step("", func() { s.Draw(nil) })
-	step("a\nb\nc", func() { s.Draw([]string{"a", "b", "c"}) })
+	step("", func() { s.draw(nil, 80) })
+	step("a\nb\nc", func() { s.draw([]string{"a", "b", "c"}, 80) })
 	step("log 1\na\nb\nc", func() { fmt.Fprintln(s, "log 1") })
-	step("log 1\nA", func() { s.Draw([]string{"A"}) })
+	step("log 1\nA", func() { s.draw([]string{"A"}, 80) })
 	step("log 1\nlog 2\nlog 3\nA", func() { fmt.Fprint(s, "log 2\nlog 3\n") })
-	step("log 1\nlog 2\nlog 3", func() { s.Draw(nil) })
+	step("log 1\nlog 2\nlog 3", func() { s.draw(nil, 80) })
 	step("log 1\nlog 2\nlog 3\nlog 4", func() { fmt.Fprintln(s, "log 4") })
+}
+
+// A terminal that became narrower has wrapped what stands on it.
+func TestScreenOnANarrowerTerminal(t *testing.T) {
+	var out bytes.Buffer
+	s := &screen{out: &out}
+	s.draw([]string{strings.Repeat("a", 80), "\x1b[32m" + strings.Repeat("b", 41) + "\x1b[0m", "c"}, 80)
+	out.Reset()
+	s.draw([]string{"d"}, 40)
+	if want := "\x1b[5A\r"; !strings.HasPrefix(out.String(), want) {
+		t.Errorf("got %q, want %q first: two rows, two rows and one", out.String(), want)
+	}
+}
+
+// A line of full width leaves the cursor on its last character.
+func TestScreenErasesBeforeItWrites(t *testing.T) {
+	var out bytes.Buffer
+	(&screen{out: &out}).draw([]string{"a"}, 1)
+	if want := "\x1b[?7l\x1b[Ka\n\x1b[?7h\x1b[J"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
 }
 
 func TestBarsLeaveWithTheRun(t *testing.T) {
@@ -169,12 +208,23 @@ func TestPlain(t *testing.T) {
 	show(30 * time.Second) // it hasn't
 	s.SyncedResources++
 	show(31 * time.Second)
-	s = completed()
+	s = paused(s)
 	show(32 * time.Second)
+	s = completed()
+	show(33 * time.Second)
+	s = paused(s)
+	show(34 * time.Second)
+	show(35 * time.Second) // told already
+	s = completed()
+	show(36 * time.Second)
 	d.clear()
 	const want = `sync: 54%, 1/7 resources, 54,000/~98,700 objects
 sync: 54%, 1/7 resources, 55,000/~98,700 objects
 sync: 54%, 2/7 resources, 55,000/~98,700 objects
+paused by ann: maintenance; sync: 54%, 2/7 resources, 55,000/~98,700 objects
+completed in 1m0s in part: 5 of 7 resources, 54,000 objects
+paused by ann: maintenance; completed in 1m0s in part: 5 of 7 resources, 54,000 objects
+completed in 1m0s in part: 5 of 7 resources, 54,000 objects
 `
 	if got := out.String(); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
@@ -201,6 +251,13 @@ func TestWords(t *testing.T) {
 		{shorten("abc", 3), "abc"},
 		{shorten("äbcd", 3), "äb…"},
 		{shorten("a", 0), ""},
+		{summary(paused(notStarted())), "paused by ann: maintenance; not started"},
+		{summary(cancelledRun()), "cancelled by ann: enough"},
+		{runError(cancelledRun()).Error(), "the run was cancelled by ann: enough"},
+		{elapsed(-time.Second), "0s"},
+		{elapsed(119 * time.Second), "119s"},
+		{elapsed(50 * time.Hour), "2d2h"},
+		{etaWords(&syncer.ETA{Seconds: 42, Confidence: syncer.ConfidenceLow}), "~0:42"},
 		{summary(failed()), "failed: connect to mongodb://***@db/: timed out"},
 		{summary(completed()), "completed in 1m0s in part: 5 of 7 resources, 54,000 objects"},
 	}

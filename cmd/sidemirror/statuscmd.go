@@ -7,11 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
-	"sigs.k8s.io/yaml"
 
 	"github.com/sidemirror/sidemirror/syncer"
 )
@@ -62,64 +61,66 @@ func newStatusCommand() *cobra.Command {
 
 // print writes one status in the form that was asked for.
 func (o *statusOptions) print(w io.Writer, answer *statusAnswer) error {
-	switch o.output.value {
-	case "json":
-		var b bytes.Buffer
-		if err := json.Indent(&b, bytes.TrimSpace(answer.Body), "", "  "); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintln(w, b.String())
-		return err
-	case "yaml":
-		text, err := yaml.JSONToYAML(answer.Body)
-		if err != nil {
-			return err
-		}
-		_, err = w.Write(text)
-		return err
-	default:
-		_, err := io.WriteString(w, statusText(answer.Status, time.Now()))
-		return err
-	}
+	return printDocument(w, o.output.value, answer.Body, func(width int) string {
+		return statusText(answer.Status, time.Now(), width)
+	})
 }
 
 // follow shows each change until ctx ends, which is no error. A server that was
 // seen once may go away and come back.
 func (o *statusOptions) follow(ctx context.Context, client *statusClient, w io.Writer) error {
-	show := o.shower(w)
+	v := o.view(w)
+	defer v.leave()
+	_, client.lively = v.(*statusWatcher)
 	var last *statusAnswer
-	for {
-		answer, err := client.get(ctx)
+	for ask := client.get; ; ask = client.next {
+		answer, err := ask(ctx)
 		switch _, away := errors.AsType[*noAnswerError](err); {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil && (last == nil || !away):
 			return err
-		case err == nil:
-			if err := show(answer, answer != last); err != nil {
+		case err != nil:
+			v.away(err)
+		default:
+			if err := v.show(answer, answer != last); err != nil {
 				return err
 			}
 			last = answer
 		}
-		if sleep(ctx, o.interval) != nil {
-			return nil
-		}
 	}
 }
 
-// shower returns how each answer is shown.
-func (o *statusOptions) shower(w io.Writer) func(a *statusAnswer, changed bool) error {
-	if t := terminalOf(w); t.live && o.output.value == "text" {
-		watcher := &statusWatcher{bars{screen: &screen{out: w}, terminal: t}}
-		return watcher.show
-	}
-	return func(a *statusAnswer, changed bool) error {
-		if !changed {
-			return nil
-		}
-		return o.printChange(w, a)
-	}
+// statusView shows answers as they come.
+type statusView interface {
+	show(a *statusAnswer, changed bool) error
+	away(err error) // there is none just now
+	leave()
 }
+
+// view returns how answers are shown on w.
+func (o *statusOptions) view(w io.Writer) statusView {
+	if t := terminalOf(w); t.live && o.output.value == "text" {
+		return &statusWatcher{bars: bars{screen: &screen{out: w}, terminal: t}}
+	}
+	return &statusLines{o, w}
+}
+
+// statusLines prints what has changed.
+type statusLines struct {
+	o *statusOptions
+	w io.Writer
+}
+
+func (v *statusLines) show(a *statusAnswer, changed bool) error {
+	if !changed {
+		return nil
+	}
+	return v.o.printChange(v.w, a)
+}
+
+func (v *statusLines) away(error) {}
+func (v *statusLines) leave()     {}
 
 // printChange writes one of many statuses, each in a form that can be told apart.
 func (o *statusOptions) printChange(w io.Writer, a *statusAnswer) error {
@@ -144,19 +145,36 @@ func (o *statusOptions) printChange(w io.Writer, a *statusAnswer) error {
 
 // statusWatcher shows bars while a run is in progress, and the table otherwise.
 // The last of either stays on the terminal.
-type statusWatcher struct{ bars }
+type statusWatcher struct {
+	bars
+	last []string
+	seen time.Time
+}
 
 func (v *statusWatcher) show(a *statusAnswer, _ bool) error {
-	if a.Status.Status == syncer.InProgress {
-		v.bars.show(time.Now(), a.Status)
-		return nil
-	}
+	now := time.Now()
 	width, height := v.terminal.size()
-	lines := strings.Split(strings.TrimSuffix(statusText(a.Status, time.Now()), "\n"), "\n")
-	lines = lines[:min(len(lines), max(height-1, 1))]
-	for i := range lines {
-		lines[i] = shorten(lines[i], width)
+	if a.Status.Status == syncer.InProgress {
+		v.last = v.lines(now, a.Status)
+	} else {
+		v.last = statusScreen(a.Status, now, width, max(height-1, 1))
 	}
-	v.screen.Draw(lines)
+	v.seen = now
+	v.screen.draw(v.last, width)
 	return nil
+}
+
+// away says below what was seen last how old that is.
+func (v *statusWatcher) away(err error) {
+	width, height := v.terminal.size()
+	text := fmt.Sprintf("as of %s ago: %s", elapsed(time.Since(v.seen)), printable(err.Error()))
+	last := v.last[:min(len(v.last), max(height-2, 0))]
+	v.screen.draw(append(fitted(slices.Clone(last), width), v.frame(time.Now()).paint(red, shorten(text, width))), width)
+}
+
+// leave draws once more what stands there, over what the terminal has put behind
+// it for a key that was pressed.
+func (v *statusWatcher) leave() {
+	width, _ := v.terminal.size()
+	v.screen.draw(v.last, width)
 }

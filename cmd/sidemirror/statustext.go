@@ -1,99 +1,150 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
-	"strings"
-	"text/tabwriter"
+	"slices"
 	"time"
 
 	"github.com/sidemirror/sidemirror/syncer"
 )
 
 // statusText is a snapshot for people: what is known of the run, then a table of
-// its cells, then what is wrong with those that aren't well.
-func statusText(s *syncer.Status, now time.Time) string {
-	var b bytes.Buffer
-	facts := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, fact := range runFacts(s, now) {
-		fmt.Fprintf(facts, "%s:\t%s\n", fact[0], fact[1])
+// its cells, then what is wrong with those that aren't well. The table is no wider
+// than width, unless that is 0; a terminal wraps the rest.
+func statusText(s *syncer.Status, now time.Time, width int) string {
+	all := factLines(runFacts(s, now))
+	if cells := pointers(s.ResourceStatus); len(cells) > 0 {
+		all = append(append(all, ""), cellTable(cells, now).lines(width)...)
 	}
-	facts.Flush()
-	if len(s.ResourceStatus) == 0 {
-		return b.String()
+	if rest := troubles(s, now); len(rest) > 0 {
+		all = append(append(all, ""), rest...)
 	}
-	b.WriteByte('\n')
-	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "RESOURCE\tSTATUS\tPHASE\tOBJECTS\tSYNCED\tWRITTEN\tUNCHANGED\tDELETED\tREFUSED\tWATCH")
-	for i := range s.ResourceStatus {
-		r := &s.ResourceStatus[i]
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cellName(r), r.Status, r.Phase,
-			grouped(r.Objects), ofTotal(r.Count, r.Total, r.TotalEstimated), grouped(r.Created+r.Updated),
-			grouped(r.Unchanged), grouped(r.Deleted+r.Swept), grouped(r.DeadLettered), r.Watch.State)
-	}
-	table.Flush()
-	writeTroubles(&b, s)
-	return b.String()
+	return lines(all)
 }
 
-// runFacts are the lines above the table, each a name and a value.
-func runFacts(s *syncer.Status, now time.Time) [][2]string {
-	objects := s.Progress.Objects
-	facts := [][2]string{
-		{"Cluster", printable(s.Cluster)},
-		{"Status", statusWords(s)},
+// statusScreen is the same for a terminal. Where it is too low, details are left
+// out, cells that are well are counted instead of shown, and at last the end is cut off.
+func statusScreen(s *syncer.Status, now time.Time, width, height int) []string {
+	rest := troubles(s, now)
+	if len(rest) > 0 {
+		rest = append([]string{""}, rest...)
 	}
-	if s.Status != syncer.NotStarted {
-		facts = append(facts, [2]string{"Progress", fmt.Sprintf("%s, %d/%d resources, %s objects, %s", percent(s.Progress.Ratio),
-			s.SyncedResources, s.TotalResources, ofTotal(objects.Synced, objects.Total, objects.Estimated), byteSize(s.Progress.Bytes.Synced))})
+	facts := runFacts(s, now)
+	const leastCells = 5 // with the title and what stands around it
+	for _, detail := range []string{"Run", "Ended", "History", "Took", "Active", "Started", "Possible"} {
+		if len(facts)+min(len(s.ResourceStatus)+2, leastCells)+len(rest) <= height {
+			break
+		}
+		facts = slices.DeleteFunc(facts, func(fact [2]string) bool { return fact[0] == detail })
 	}
-	facts = appendTime(facts, "Started", s.StartTime, now)
-	facts = appendTime(facts, "Ended", s.EndTime, now)
-	if s.DurationMs != nil {
-		facts = append(facts, [2]string{"Took", briefly(time.Duration(*s.DurationMs) * time.Millisecond)})
+	all := factLines(facts)
+	if len(s.ResourceStatus) > 0 {
+		shown, hidden := choose(s, height-len(all)-2-len(rest))
+		all = append(append(all, ""), cellTable(shown, now).lines(width)...)
+		if len(hidden) > 0 {
+			all = append(all, countHidden(hidden))
+		}
 	}
-	if s.RunID != "" {
-		facts = append(facts, [2]string{"Run", printable(s.RunID)})
+	all = append(all, rest...)
+	if cut := len(all) - height; cut > 0 {
+		all = append(all[:height-1], fmt.Sprintf("and %d more lines", cut+1))
 	}
-	if s.Error != nil {
-		facts = append(facts, [2]string{"Error", printable(*s.Error)})
-	}
-	return appendTime(facts, "Next try", s.Retry.NextRetryAt, now)
+	return fitted(all, width)
 }
 
-// statusWords is the status with what makes it finer.
-func statusWords(s *syncer.Status) string {
-	details := []string{string(s.State)}
-	if s.Status == syncer.InProgress && s.Step != "" {
-		details = append(details, "step "+string(s.Step))
+func pointers[T any](all []T) []*T {
+	out := make([]*T, len(all))
+	for i := range all {
+		out[i] = &all[i]
 	}
-	if s.Partial {
-		details = append(details, "partial")
-	}
-	return fmt.Sprintf("%s (%s)", s.Status, strings.Join(details, ", "))
+	return out
 }
 
-// appendTime adds a time with its distance from now, unless there is none.
-func appendTime(facts [][2]string, name string, at *time.Time, now time.Time) [][2]string {
-	if at == nil {
-		return facts
+// cellTable has a row for each cell.
+func cellTable(cells []*syncer.ResourceStatus, now time.Time) *table {
+	t := &table{columns: []column{
+		{title: "RESOURCE"}, {title: "STATUS"}, {title: "PHASE", rank: 5}, {title: "OBJECTS", right: true, rank: 1},
+		{title: "SYNCED", right: true, rank: 3}, {title: "WRITTEN", right: true, rank: 6}, {title: "UNCHANGED", right: true, rank: 7},
+		{title: "DELETED", right: true, rank: 8}, {title: "REFUSED", right: true, rank: 9},
+		{title: "WATCH", rank: 2}, {title: "LAG", right: true, rank: 4}, {title: "HEARD", right: true, rank: 10},
+	}}
+	for _, r := range cells {
+		t.rows = append(t.rows, []string{
+			cellName(r), printable(string(r.Status)), printable(string(r.Phase)), grouped(r.Objects),
+			ofTotal(r.Count, r.Total, r.TotalEstimated), grouped(r.Created + r.Updated), grouped(r.Unchanged),
+			grouped(r.Deleted + r.Swept), grouped(r.DeadLettered), printable(string(r.Watch.State)), cellLag(r), heardWords(r, now),
+		})
 	}
-	distance := briefly(now.Sub(*at).Truncate(time.Second)) + " ago"
-	if now.Before(*at) {
-		distance = "in " + briefly(at.Sub(now))
-	}
-	return append(facts, [2]string{name, at.UTC().Format(time.RFC3339) + " (" + distance + ")"})
+	return t
 }
 
-// writeTroubles says what is wrong with the cells that aren't well.
-func writeTroubles(b *bytes.Buffer, s *syncer.Status) {
-	gap := "\n"
+// lagWords is how far a watch is behind, "?" when nobody knows.
+func lagWords(seconds *float64) string {
+	if seconds == nil {
+		return "?"
+	}
+	return briefly(time.Duration(*seconds * float64(time.Second)))
+}
+
+// cellLag is the lag of a cell whose watch is there to have one.
+func cellLag(r *syncer.ResourceStatus) string {
+	if r.Watch.State != syncer.WatchConnected {
+		return ""
+	}
+	return lagWords(r.Watch.LagSeconds)
+}
+
+// heardWords is how long ago a watch brought something.
+func heardWords(r *syncer.ResourceStatus, now time.Time) string {
+	if r.Watch.LastEventAt == nil {
+		return ""
+	}
+	return elapsed(now.Sub(*r.Watch.LastEventAt))
+}
+
+// fitted shortens lines to width columns, unless that is 0.
+func fitted(all []string, width int) []string {
+	for i := range all {
+		if width > 0 {
+			all[i] = shorten(all[i], width)
+		}
+	}
+	return all
+}
+
+// troubles says what warrants a look: warnings, and what is wrong with the cells
+// that aren't well, with when each is tried again.
+func troubles(s *syncer.Status, now time.Time) []string {
+	var all []string
+	for _, w := range s.Warnings {
+		about := ""
+		if w.Resource != "" {
+			about = printable(w.Resource) + ": "
+		}
+		all = append(all, fmt.Sprintf("warning: %s%s (for %s)", about, printable(w.Message), elapsed(now.Sub(w.Since))))
+	}
 	for i := range s.ResourceStatus {
 		r := &s.ResourceStatus[i]
 		if r.Error == nil {
 			continue
 		}
-		fmt.Fprintf(b, "%s%s: %s: %s\n", gap, cellName(r), r.Error.Reason, printable(r.Error.Message))
-		gap = ""
+		all = append(all, fmt.Sprintf("%s: %s: %s%s", cellName(r), printable(string(r.Error.Reason)), printable(r.Error.Message), retryWords(r, now)))
 	}
+	return all
+}
+
+// retryWords is when a cell is tried again, ready to be appended.
+func retryWords(r *syncer.ResourceStatus, now time.Time) string {
+	if r.NextRetryAt == nil {
+		return ""
+	}
+	return " (next try " + inTime(r.NextRetryAt.Sub(now)) + ")"
+}
+
+// inTime is how far something that is due lies ahead.
+func inTime(d time.Duration) string {
+	if d < time.Second {
+		return "now"
+	}
+	return "in " + clock(d)
 }

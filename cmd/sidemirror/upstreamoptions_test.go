@@ -26,7 +26,7 @@ func TestUpstreamFlags(t *testing.T) {
 		{"--upstream unix:///run/app.sock --listen :80 --hold-until-synced", "kubeconfig"},
 		{"--upstream https://app --upstream-reserved= --upstream-timeout 0 --upstream-trust-forwarded", "kubeconfig"},
 	} {
-		_, stderr, err := sidemirror(t, append([]string{"run"}, strings.Fields(tt.args)...)...)
+		_, stderr, err := sidemirror(t, append([]string{"run", "--" + openFlag}, strings.Fields(tt.args)...)...)
 		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error()+stderr, "hunter2") {
 			t.Errorf("%s: got %v, want %q", tt.args, err, tt.want)
 		}

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
+
+	"k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/sidemirror/sidemirror/syncer"
 )
@@ -96,38 +99,101 @@ func shorten(text string, width int) string {
 	return string(runes[:width-1]) + "…"
 }
 
-// summary is a finished run in one sentence, without its name.
+// summary is a status in one sentence, without the cluster's name.
 func summary(s *syncer.Status) string {
+	if s.Status == syncer.NotStarted || s.Status == syncer.InProgress {
+		return ongoing(s)
+	}
+	if s.Control.Paused {
+		return pausedWords(s) + "; " + runOutcome(s)
+	}
+	return runOutcome(s)
+}
+
+// runOutcome is a run that is over in one sentence.
+func runOutcome(s *syncer.Status) string {
 	took := ""
 	if s.DurationMs != nil {
 		took = " in " + briefly(time.Duration(*s.DurationMs)*time.Millisecond)
 	}
 	switch {
+	case cancelled(s):
+		return printable(*s.Error)
 	case s.Status == syncer.Failed && s.Error != nil:
 		return "failed: " + printable(*s.Error)
 	case s.Status == syncer.Failed:
 		return "failed"
 	case s.Partial:
 		return fmt.Sprintf("completed%s in part: %d of %d resources, %s objects", took, s.SyncedResources, s.TotalResources, grouped(s.Progress.Objects.Synced))
-	case s.Status == syncer.Completed:
-		return fmt.Sprintf("completed%s: %d resources, %s objects", took, s.TotalResources, grouped(s.Progress.Objects.Synced))
 	default:
-		return ongoing(s)
+		return fmt.Sprintf("completed%s: %d resources, %s objects", took, s.TotalResources, grouped(s.Progress.Objects.Synced))
 	}
+}
+
+// runError is the error of who waits for a run that came to nothing.
+func runError(s *syncer.Status) error {
+	if cancelled(s) {
+		return errors.New("the run was " + runOutcome(s))
+	}
+	return errors.New("the run " + runOutcome(s))
+}
+
+// cancelled reports whether someone ended the run. The document calls it failed,
+// since what it was to bring isn't there.
+func cancelled(s *syncer.Status) bool {
+	return s.Status == syncer.Failed && s.Error != nil && strings.HasPrefix(*s.Error, "cancelled")
+}
+
+// pausedWords says of a mirror that is paused by whom and why.
+func pausedWords(s *syncer.Status) string {
+	if s.State == syncer.Pausing {
+		return "pausing" + pauseCause(&s.Control)
+	}
+	return "paused" + pauseCause(&s.Control)
+}
+
+// pauseCause is by whom and why, as far as it is known, ready to be appended.
+func pauseCause(c *syncer.Control) string {
+	text := ""
+	if c.By != nil && *c.By != "" {
+		text += " by " + printable(*c.By)
+	}
+	if c.Reason != nil && *c.Reason != "" {
+		text += ": " + printable(*c.Reason)
+	}
+	return text
 }
 
 // ongoing is a run that isn't over in one sentence.
 func ongoing(s *syncer.Status) string {
+	before := ""
+	if s.Control.Paused {
+		before = pausedWords(s) + "; "
+	} else if s.State == syncer.Cancelling {
+		before = "cancelling; "
+	}
 	if s.Status == syncer.NotStarted {
-		return "not started"
+		return before + "not started"
 	}
 	step := string(s.Step)
 	if step == "" {
 		step = "starting"
 	}
-	return fmt.Sprintf("%s: %s, %d/%d resources, %s objects", step, percent(s.Progress.Ratio), s.SyncedResources, s.TotalResources,
+	return fmt.Sprintf("%s%s: %s, %d/%d resources, %s objects", before, step, percent(s.Progress.Ratio), s.SyncedResources, s.TotalResources,
 		ofTotal(s.Progress.Objects.Synced, s.Progress.Objects.Total, s.Progress.Objects.Estimated))
 }
+
+// etaWords is how long a run has still to go, with ~ where the server isn't sure.
+func etaWords(eta *syncer.ETA) string {
+	about := "~"
+	if eta.Confidence == syncer.ConfidenceHigh {
+		about = ""
+	}
+	return about + clock(time.Duration(eta.Seconds)*time.Second)
+}
+
+// elapsed is d as kubectl rounds it; clocks of two machines may make it negative.
+func elapsed(d time.Duration) string { return duration.HumanDuration(max(d, 0)) }
 
 // cellName is how a cell is called, as [syncer.Cell.String] has it.
 func cellName(r *syncer.ResourceStatus) string {
