@@ -134,10 +134,11 @@ func (c *CellTracker) start(phase Phase, part string) {
 	})
 }
 
-// expect sets the estimate of how many objects the cell has.
+// expect sets the estimate of how many objects the cell has; one that comes too
+// late to be of use is left.
 func (c *CellTracker) expect(total int64) {
 	c.update(func(rs *ResourceStatus, _ time.Time) {
-		if c.running() {
+		if c.running() && !c.settled() {
 			total = max(total, rs.Count)
 			rs.Total, rs.TotalEstimated = &total, true
 		}

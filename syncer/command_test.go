@@ -543,3 +543,21 @@ func TestHistoryTellsDurationsFailuresAndTrends(t *testing.T) {
 		t.Errorf("aggregates of nothing: %+v", empty)
 	}
 }
+
+func TestProgressKnowsItsEndBeforeEveryResourceHasBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, m := newCluster(services, nodes, pods), newMemory()
+		fill(c, services, 3)
+		fill(c, nodes, 3)
+		fill(c, pods, 294)
+		c.remaining = true
+		c.setOnBatch(func(syncer.Cell) error { time.Sleep(time.Second); return nil })
+		r := startMirror(t, c, m, func(o *syncer.Options) { o.Parallel = 1 })
+		defer r.end()
+		settle(2500 * time.Millisecond)
+		s := r.tracker.Status()
+		if p := s.Progress; p.Basis != syncer.BasisObjects || p.Ratio > 0.1 || p.Objects.Total == nil || *p.Objects.Total != 300 {
+			t.Errorf("progress %+v, want 300 objects as its end, and little of it done", p)
+		}
+	})
+}

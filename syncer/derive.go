@@ -20,7 +20,7 @@ func (t *Tracker) derive() {
 	t.s.ETA = nil
 	if t.s.State == Running {
 		active := time.Duration(t.s.ActiveSeconds * float64(time.Second))
-		t.pace.measure(active, t.s.Progress.Ratio)
+		t.pace.measure(active, t.s.Progress.Objects.Synced)
 		t.s.ETA = t.pace.eta(&t.s.Progress, active, t.s.ObservedAt)
 	}
 	for _, c := range t.cells {

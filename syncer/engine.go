@@ -218,6 +218,7 @@ func (e *Engine) steps(ctx, life context.Context, cells *fleet) error {
 		return err
 	}
 	err := e.step(ctx, StepSync, func(ctx context.Context) error {
+		defer cells.estimate(ctx)()
 		cells.start(life, ctx)
 		if err := cells.waitSynced(ctx); err != nil {
 			return err

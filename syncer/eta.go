@@ -17,9 +17,9 @@ type Confidence string
 
 // The values of Confidence.
 const (
-	ConfidenceLow    Confidence = "low"    // totals are missing, or little is done
-	ConfidenceMedium Confidence = "medium" // totals are estimates
-	ConfidenceHigh   Confidence = "high"   // most is done, of a total that is known
+	ConfidenceLow    Confidence = "low" // less than a tenth is done
+	ConfidenceMedium Confidence = "medium"
+	ConfidenceHigh   Confidence = "high" // half or more is done
 )
 
 // An ETA is told from here on: before, it would jump.
@@ -30,48 +30,51 @@ const (
 	etaWindow = 20 * time.Second
 )
 
-// pace is the smoothed rate of a run's progress, over its active time.
+// pace is the smoothed rate at which a run syncs objects, over its active time.
 type pace struct {
-	active time.Duration // when it was last measured
-	ratio  float64       // then
-	rate   float64       // of the ratio, a second
+	active  time.Duration // when it was last measured
+	objects int64         // then
+	rate    float64       // objects a second
 }
 
-// measure takes in how far the run is after being active for so long.
-func (p *pace) measure(active time.Duration, ratio float64) {
+// measure takes in how many objects are synced after being active for so long.
+func (p *pace) measure(active time.Duration, objects int64) {
 	dt := (active - p.active).Seconds()
 	if dt < 0.5 {
 		return
 	}
-	now := max(0, ratio-p.ratio) / dt
+	now := float64(max(0, objects-p.objects)) / dt
 	weight := 1 - math.Exp(-dt/etaWindow.Seconds())
 	if p.active == 0 {
 		weight = 1
 	}
 	p.rate += weight * (now - p.rate)
-	p.active, p.ratio = active, ratio
+	p.active, p.objects = active, objects
 }
 
-// eta is nil while nobody can tell.
+// eta is nil while nobody can tell, and once only the watches are waited for. It
+// counts objects: the ratio may stand still at what a smaller total made of it.
 func (p *pace) eta(progress *Progress, active time.Duration, now time.Time) *ETA {
-	if active < etaMinActive || progress.Ratio < etaMinRatio || p.rate <= 0 {
+	if progress.Objects.Total == nil || active < etaMinActive || p.rate <= 0 {
 		return nil
 	}
-	left := max(0, 1-progress.Ratio) / p.rate
-	if left > float64(math.MaxInt32) {
+	left := *progress.Objects.Total - progress.Objects.Synced
+	share := float64(progress.Objects.Synced) / float64(max(1, *progress.Objects.Total))
+	wait := float64(left) / p.rate
+	if left <= 0 || share < etaMinRatio || wait > float64(math.MaxInt32) {
 		return nil
 	}
-	seconds := int64(math.Ceil(left))
-	return &ETA{Seconds: seconds, CompletesAt: now.Add(time.Duration(seconds) * time.Second), Confidence: confidence(progress)}
+	seconds := int64(math.Ceil(wait))
+	return &ETA{Seconds: seconds, CompletesAt: now.Add(time.Duration(seconds) * time.Second), Confidence: confidence(share)}
 }
 
-func confidence(p *Progress) Confidence {
+func confidence(share float64) Confidence {
 	switch {
-	case p.Basis != BasisObjects || p.Ratio < 0.1:
+	case share < 0.1:
 		return ConfidenceLow
-	case p.Ratio >= 0.5:
-		return ConfidenceHigh
-	default:
+	case share < 0.5:
 		return ConfidenceMedium
+	default:
+		return ConfidenceHigh
 	}
 }

@@ -191,6 +191,18 @@ func (c *cluster) snapshot(cell syncer.Cell) (keys []string, objects map[string]
 	return keys, objects, c.rv, nil
 }
 
+func (c *cluster) Total(_ context.Context, cell syncer.Cell) (int64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.refused(cell); err != nil {
+		return 0, err
+	}
+	if !c.remaining {
+		return -1, nil
+	}
+	return int64(len(c.objects[cell.Resource.String()])), nil
+}
+
 func (c *cluster) List(ctx context.Context, cell syncer.Cell, yield func(*syncer.Batch) error) (uint64, error) {
 	keys, objects, rv, err := c.snapshot(cell)
 	if err != nil {

@@ -78,6 +78,32 @@ func (f *fleet) start(life, run context.Context) {
 	}
 }
 
+// estimate begins to ask how many objects the cells have that are about to be
+// listed, so that the progress knows its end before the last of them has begun.
+// It is called before the cells start; the function that it returns ends it.
+func (f *fleet) estimate(ctx context.Context) (end func()) {
+	var ahead []*cellLoop
+	for _, c := range f.cells {
+		if c.checkpoint.ResourceVersion == 0 && !c.guessed.Load() {
+			ahead = append(ahead, c)
+		}
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		for _, c := range ahead {
+			total, err := f.e.Source.Total(ctx, c.cell)
+			if ctx.Err() != nil {
+				return
+			}
+			if err == nil && total >= 0 { // else the list itself will tell, or fail
+				c.tracker.expect(total)
+			}
+		}
+	})
+	return func() { stop(); asking.Wait() }
+}
+
 // stop ends every loop and waits until each has written what it had accepted.
 func (f *fleet) stop() {
 	for _, c := range f.cells {

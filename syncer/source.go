@@ -16,6 +16,10 @@ type Source interface {
 	// set. A name that can't be meant for any resource is an [*UnknownResourceError].
 	Discover(ctx context.Context) (Discovery, error)
 
+	// Total estimates how many objects the cell has, at the cost of one small
+	// request; -1 when the server doesn't tell.
+	Total(ctx context.Context, cell Cell) (int64, error)
+
 	// List hands every object of the cell to yield, in batches bounded by count
 	// and bytes, at one resource version, and returns that version. Objects come
 	// in the order of their keys on every server known; the engine checks.

@@ -63,6 +63,8 @@ func (c *cluster) Discover(context.Context) (syncer.Discovery, error) {
 	return d, nil
 }
 
+func (c *cluster) Total(context.Context, syncer.Cell) (int64, error) { return int64(c.objects), nil }
+
 const version = 1000
 
 func (c *cluster) List(ctx context.Context, cell syncer.Cell, yield func(*syncer.Batch) error) (uint64, error) {

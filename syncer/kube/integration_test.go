@@ -35,6 +35,9 @@ func TestAgainstARealAPIServer(t *testing.T) {
 		t.Fatalf("got %v, %v", found, err)
 	}
 	cell := found.Cells[0].Cell
+	if total, err := s.Total(ctx, syncer.Cell{Resource: withoutSelector(cell.Resource)}); err != nil || total < 7 {
+		t.Errorf("Total = %d, %v; want 7 or more", total, err)
+	}
 	keys, rv, err := list(s, cell)
 	if err != nil || len(keys) != 7 {
 		t.Fatalf("got %v, %v", keys, err)
@@ -49,4 +52,10 @@ func TestAgainstARealAPIServer(t *testing.T) {
 	if len(w.log) < 2 || !strings.HasPrefix(w.log[1], "DELETED default/m3 ") {
 		t.Errorf("got calls %v", w.log)
 	}
+}
+
+// withoutSelector is r as a whole: with a selector the server tells no total.
+func withoutSelector(r syncer.Resource) syncer.Resource {
+	r.LabelSelector = ""
+	return r
 }

@@ -38,6 +38,42 @@ func (s *Source) List(ctx context.Context, cell syncer.Cell, yield func(*syncer.
 	return l.rv, nil
 }
 
+// Total implements [syncer.Source]: it asks for one object, and the server tells
+// how many remain. With a label selector it doesn't.
+func (s *Source) Total(ctx context.Context, cell syncer.Cell) (int64, error) {
+	what := "count " + cell.String()
+	a, err := s.get(ctx, what, cell, url.Values{"limit": {"1"}}, s.stall)
+	if err != nil {
+		return 0, err
+	}
+	defer a.close()
+	sc := newScanner(a, newForm(cell, s.redact), s.o.MaxObjectBytes)
+	defer sc.release()
+	c := counter{first: syncer.NewBatch()}
+	defer c.first.Release()
+	if err := sc.scanList(&c); err != nil {
+		return 0, misread(a.ctx, what, err)
+	}
+	switch n := int64(len(c.first.Objects)); {
+	case c.page.remaining >= 0:
+		return n + c.page.remaining, nil
+	case c.page.next == "":
+		return n, nil
+	default:
+		return -1, nil
+	}
+}
+
+// counter is a listSink that keeps what the page says of the rest.
+type counter struct {
+	page  listMeta
+	first *syncer.Batch
+}
+
+func (c *counter) meta(m listMeta) error { c.page = m; return nil }
+func (c *counter) batch() *syncer.Batch  { return c.first }
+func (c *counter) added() error          { return nil }
+
 // lister is one list. Its fields belong to the goroutine that called List.
 type lister struct {
 	s     *Source
