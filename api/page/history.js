@@ -141,7 +141,7 @@ function row(run, now) {
     el('td', { class: 'outcome' }, icon(outcomes[outcome].tone), outcomes[outcome].word),
     el('td', { class: 'num' }, duration(run.durationMs)),
     el('td', { class: 'num' }, number(run.objects)),
-    el('td', {}, triggers[run.trigger] || run.trigger),
+    el('td', { class: 'when' }, triggers[run.trigger] || run.trigger),
     el('td', { class: 'why' }, errorOf(run)));
 }
 
