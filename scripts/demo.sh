@@ -104,15 +104,16 @@ waiter=''
 
 cat <<END
 
-Sidemirror   $server/api/v1/sync/status
+the page     $server/
+the status   $server/api/v1/sync/status
 metrics      $server/metrics
 kubeconfig   $kubeconfig
 mirror       $dir/mirror.db
 logs         $dir/sidemirror.log, $dir/devcluster.log
 
   curl -s $server/api/v1/sync/status
-  curl -sI $server/api/v1/sync/status | grep -i x-sync
-  curl -s $server/metrics | grep ^sidemirror_
+  curl -sN $server/api/v1/sync/events
+  curl -s "$server/api/v1/namespaces/checkout/pods?limit=2"
 
 The shop changes a little all the time now. Ctrl-C ends everything; what is in
 $dir/ stays for the next start.

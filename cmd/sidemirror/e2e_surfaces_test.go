@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -241,17 +240,6 @@ func (s *surfaces) followWebSocket(ctx context.Context, d *daemon) error {
 	}
 }
 
-// post asks for an action, and returns the answer's code.
-func post(t *testing.T, d *daemon, action syncer.Action, body string) int {
-	t.Helper()
-	resp, err := http.Post(d.server+"/api/v1/sync/"+string(action), "application/json", strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	return resp.StatusCode
-}
-
 func TestEverySurfaceTellsTheSameOfOneRevision(t *testing.T) {
 	c := kubetest.Start(t)
 	c.Fill("--pods", "3000", "--mixed", "200")
@@ -289,12 +277,12 @@ func TestEverySurfaceTellsTheSameOfOneRevision(t *testing.T) {
 	each("the first sync")
 	d.waitCompleted()
 	each("live")
-	if code := post(t, d, syncer.ActionPause, `{"reason":"a test"}`); code != http.StatusAccepted {
+	if code := d.ask(syncer.ActionPause, ""); code != http.StatusAccepted {
 		t.Fatalf("pause: %d", code)
 	}
 	each("paused")
 	c.Churn("--rate", "0", "--count", "300")
-	if code := post(t, d, syncer.ActionResume, ""); code != http.StatusAccepted {
+	if code := d.ask(syncer.ActionResume, ""); code != http.StatusAccepted {
 		t.Fatalf("resume: %d", code)
 	}
 	for range 5 {
@@ -335,7 +323,7 @@ func TestEveryDocumentOfTheDaemonKeepsItsPromisesWhateverIsAsked(t *testing.T) {
 	answers := map[int]int{}
 	for i := range 40 {
 		action := syncer.Actions[rnd.IntN(len(syncer.Actions))]
-		answers[post(t, d, action, `{"reason":"a test"}`)]++
+		answers[d.ask(action, "")]++
 		if i%10 == 0 {
 			c.Churn("--rate", "0", "--count", "50", "--seed", strconv.Itoa(i+1))
 		}
@@ -344,10 +332,10 @@ func TestEveryDocumentOfTheDaemonKeepsItsPromisesWhateverIsAsked(t *testing.T) {
 	if len(answers) != 2 || answers[http.StatusAccepted] == 0 || answers[http.StatusConflict] == 0 {
 		t.Errorf("answers %v, want 202 and 409 alone", answers)
 	}
-	post(t, d, syncer.ActionResume, "")
+	d.ask(syncer.ActionResume, "")
 	d.waitFor("the mirror whole again", func(s *syncer.Status) bool {
 		if s.State == syncer.Idle {
-			post(t, d, syncer.ActionStart, "")
+			d.ask(syncer.ActionStart, "")
 		}
 		return s.State == syncer.Live
 	})
