@@ -8,74 +8,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
 	"github.com/sidemirror/sidemirror/api"
+	"github.com/sidemirror/sidemirror/api/openapitest"
 	"github.com/sidemirror/sidemirror/syncer"
 )
 
 // described is the description as the API answers with it.
 type described struct {
-	t        *testing.T
-	document map[string]any
-	compiler *jsonschema.Compiler
+	*openapitest.Description
+	t *testing.T
 }
 
-func newDescribed(t *testing.T) *described {
+func newDescribed(t *testing.T) described {
 	t.Helper()
-	res := do(newHandler(inProgress()), "GET", "/api/v1/openapi.json")
-	document, err := jsonschema.UnmarshalJSON(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiler := jsonschema.NewCompiler()
-	compiler.AssertFormat()
-	if err := compiler.AddResource("openapi.json", document); err != nil {
-		t.Fatal(err)
-	}
-	return &described{t: t, document: document.(map[string]any), compiler: compiler}
-}
-
-// at follows path, and every reference on it. It returns nil where there is nothing.
-func (d *described) at(path ...string) (node map[string]any, pointer string) {
-	node = d.document
-	for i, step := range path {
-		next, ok := node[step].(map[string]any)
-		if !ok {
-			return nil, ""
-		}
-		if ref, ok := next["$ref"].(string); ok {
-			return d.at(slices.Concat(steps(ref), path[i+1:])...)
-		}
-		node, pointer = next, pointer+"/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(step)
-	}
-	return node, pointer
-}
-
-// steps undoes a JSON pointer, as a reference or without its #.
-func steps(pointer string) []string {
-	all := strings.Split(strings.TrimPrefix(strings.TrimPrefix(pointer, "#"), "/"), "/")
-	for i := range all {
-		all[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(all[i])
-	}
-	return all
-}
-
-// validate holds value against the schema at path.
-func (d *described) validate(what string, value any, path ...string) {
-	d.t.Helper()
-	_, pointer := d.at(path...)
-	if pointer == "" {
-		d.t.Errorf("%s: openapi.json has nothing at %s", what, strings.Join(path, " "))
-		return
-	}
-	schema, err := d.compiler.Compile("openapi.json#" + pointer)
-	if err != nil {
-		d.t.Fatalf("%s: %v", what, err)
-	}
-	if err := schema.Validate(value); err != nil {
-		d.t.Errorf("%s isn't as openapi.json describes it: %v", what, err)
-	}
+	return described{openapitest.Read(t, do(newHandler(inProgress()), "GET", "/api/v1/openapi.json").Body), t}
 }
 
 // everyOption registers each route that there is.
@@ -115,11 +61,11 @@ func TestOpenAPIHasEveryRoute(t *testing.T) {
 		}
 		path = strings.ReplaceAll(path, "{$}", "")
 		registered[path] = true
-		if item, _ := d.at("paths", path); item == nil {
+		if item, _ := d.At("paths", path); item == nil {
 			t.Errorf("the handler has the route %q, and openapi.json doesn't: describe it there, under paths", path)
 		}
 	}
-	for path, item := range d.document["paths"].(map[string]any) {
+	for path, item := range d.Document()["paths"].(map[string]any) {
 		switch ahead := slices.Contains(unregistered, path); {
 		case registered[path] && ahead:
 			t.Errorf("the route %q is registered now: take it off the list unregistered in this file", path)
@@ -153,13 +99,13 @@ func TestOpenAPIHasEveryFieldOfTheStatus(t *testing.T) {
 }
 
 // fields holds a struct against the schema of the same name, and what it is made of.
-func (d *described) fields(of reflect.Type, seen map[string]bool) {
+func (d described) fields(of reflect.Type, seen map[string]bool) {
 	name := of.Name()
 	if seen[name] {
 		return
 	}
 	seen[name] = true
-	schema, _ := d.at("components", "schemas", name)
+	schema, _ := d.At("components", "schemas", name)
 	if schema == nil {
 		d.t.Errorf("openapi.json has no components/schemas/%s for syncer.%s", name, name)
 		return
@@ -225,7 +171,7 @@ func TestOpenAPIHasEveryValue(t *testing.T) {
 		"RunStatus": words(syncer.RunStatuses), "State": words(syncer.States), "Step": words(syncer.Steps),
 		"ResourceOutcome": words(syncer.ResourceOutcomes), "Action": words(syncer.Actions),
 	} {
-		schema, _ := d.at("components", "schemas", name)
+		schema, _ := d.At("components", "schemas", name)
 		for _, value := range values {
 			if enum, _ := schema["enum"].([]any); !slices.Contains(enum, any(value)) {
 				t.Errorf("%q isn't in openapi.json: add it to components/schemas/%s/enum", value, name)
@@ -233,7 +179,7 @@ func TestOpenAPIHasEveryValue(t *testing.T) {
 		}
 	}
 	for _, name := range api.HeaderNames {
-		if header, _ := d.at("components", "headers", name); header == nil {
+		if header, _ := d.At("components", "headers", name); header == nil {
 			t.Errorf("the header %s isn't in openapi.json: add it to components/headers", name)
 		}
 	}

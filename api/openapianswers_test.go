@@ -1,22 +1,16 @@
 package api_test
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
 	"github.com/sidemirror/sidemirror/api"
+	"github.com/sidemirror/sidemirror/api/openapitest"
 	"github.com/sidemirror/sidemirror/syncer"
 )
 
@@ -37,15 +31,15 @@ func TestAnswersAreAsOpenAPIDescribesThem(t *testing.T) {
 	} {
 		h := api.NewHandler(everyOption(s))
 		etag := do(h, "GET", statusPath).Header.Get("Etag")
-		for path := range d.document["paths"].(map[string]any) {
+		for _, path := range d.Paths() {
 			if slices.Contains(unregistered, path) || path == "/metrics" {
 				continue
 			}
 			for _, method := range []string{"get", "post"} {
-				if item, _ := d.at("paths", path, method); item == nil {
+				if item, _ := d.At("paths", path, method); item == nil {
 					continue
 				}
-				d.answer(path, method, do(h, "POST", path))
+				d.Answer(path, method, do(h, "POST", path))
 				target := path
 				if path == "/api/v1/sync/events" {
 					if s.EndTime == nil {
@@ -53,55 +47,12 @@ func TestAnswersAreAsOpenAPIDescribesThem(t *testing.T) {
 					}
 					target += "?until=terminal"
 				}
-				d.answer(path, method, do(h, "GET", target))
-				d.answer(path, method, do(h, "GET", target, "If-None-Match", etag))
+				d.Answer(path, method, do(h, "GET", target))
+				d.Answer(path, method, do(h, "GET", target, "If-None-Match", etag))
 			}
 		}
-		d.answer(statusPath, "get", do(h, "GET", statusPath+"?x=1"))
-		d.answer("/livez", "get", do(h, "GET", "/livez?verbose"))
-	}
-}
-
-// answer holds one answer against what is described for method, and for other
-// methods of the same path.
-func (d *described) answer(path, method string, res *http.Response) {
-	d.t.Helper()
-	what := fmt.Sprintf("%s %s: %d", method, path, res.StatusCode)
-	at := []string{"paths", path, method, "responses", strconv.Itoa(res.StatusCode)}
-	response, pointer := d.at(at...)
-	if response == nil {
-		d.t.Errorf("%s isn't described", what)
-		return
-	}
-	at = steps(pointer)
-	for name := range res.Header {
-		if !strings.HasPrefix(name, "X-Sync-") {
-			continue
-		}
-		d.validate(what+" "+name, res.Header.Get(name), append(slices.Clone(at), "headers", name, "schema")...)
-	}
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	content, _ := response["content"].(map[string]any)
-	if len(body) == 0 {
-		if content != nil {
-			d.t.Errorf("%s has no body, and one is described", what)
-		}
-		return
-	}
-	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
-	if content[kind] == nil {
-		d.t.Errorf("%s is %q, which isn't described", what, kind)
-		return
-	}
-	if strings.HasSuffix(kind, "json") {
-		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
-		if err != nil {
-			d.t.Fatalf("%s: %v", what, err)
-		}
-		d.validate(what, value, append(at, "content", kind, "schema")...)
+		d.Answer(statusPath, "get", do(h, "GET", statusPath+"?x=1"))
+		d.Answer("/livez", "get", do(h, "GET", "/livez?verbose"))
 	}
 }
 
@@ -114,7 +65,7 @@ func TestOpenAPIIsSound(t *testing.T) {
 		switch node := node.(type) {
 		case map[string]any:
 			if ref, ok := node["$ref"].(string); ok {
-				if target, _ := d.at(steps(ref)...); target == nil {
+				if target, _ := d.At(openapitest.Steps(ref)...); target == nil {
 					t.Errorf("%s: %s leads nowhere", pointer, ref)
 				}
 			}
@@ -133,12 +84,12 @@ func TestOpenAPIIsSound(t *testing.T) {
 			}
 		}
 	}
-	walk("", d.document)
-	media, _ := d.at("paths", statusPath, "get", "responses", "200", "content", "application/json")
-	d.validate("the example of the status", media["example"], "components", "schemas", "Status")
-	for name := range d.document["components"].(map[string]any)["schemas"].(map[string]any) {
-		_, pointer := d.at("components", "schemas", name)
-		if _, err := d.compiler.Compile("openapi.json#" + pointer); err != nil {
+	walk("", d.Document())
+	media, _ := d.At("paths", statusPath, "get", "responses", "200", "content", "application/json")
+	d.Validate("the example of the status", media["example"], "components", "schemas", "Status")
+	for name := range d.Document()["components"].(map[string]any)["schemas"].(map[string]any) {
+		_, pointer := d.At("components", "schemas", name)
+		if _, err := d.Compile(pointer); err != nil {
 			t.Errorf("schema %s: %v", name, err)
 		}
 	}
