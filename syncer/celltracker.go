@@ -57,39 +57,8 @@ func (rs *ResourceStatus) describe(cell Cell) {
 	rs.Namespaced, rs.Namespace = r.Namespaced, cell.Namespace
 }
 
-// moves lists every legal change of a resource's phase; the tracker refuses the rest.
-var moves = map[Phase][]Phase{
-	PhasePending:    {PhaseListing, PhaseCatchingUp, PhaseRetrying, PhasePaused},
-	PhaseListing:    {PhaseSynced, PhaseRetrying, PhaseListing, PhaseCatchingUp, PhasePaused},
-	PhaseCatchingUp: {PhaseSynced, PhaseRetrying, PhaseListing, PhasePaused},
-	PhaseSynced:     {PhaseWatching, PhaseRetrying, PhaseListing, PhasePaused},
-	PhaseWatching:   {PhaseListing, PhaseRetrying, PhasePaused},
-	PhaseRetrying:   {PhaseListing, PhaseCatchingUp, PhaseWatching, PhaseSynced, PhaseRetrying, PhasePaused},
-	PhasePaused:     {PhaseListing, PhaseCatchingUp, PhaseRetrying, PhasePaused},
-}
-
-// Allowed reports whether a resource may go from one phase to another.
-func Allowed(from, to Phase) bool {
-	for _, p := range moves[from] {
-		if p == to {
-			return true
-		}
-	}
-	return false
-}
-
 func (c *CellTracker) update(change func(rs *ResourceStatus, now time.Time)) {
 	c.t.update(func(*Status) { change(&c.rs, c.t.time()) })
-}
-
-// move changes the phase if that is legal; an illegal change is the engine's
-// mistake and leaves the phase as it was.
-func (rs *ResourceStatus) move(to Phase) bool {
-	if !Allowed(rs.Phase, to) {
-		return false
-	}
-	rs.Phase = to
-	return true
 }
 
 // resetRun prepares the cell for a new run; what it counted since the process

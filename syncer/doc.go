@@ -7,6 +7,7 @@
 // (HTTP, metrics, traces, terminal) is made from that snapshot.
 //
 // Reading order: resource.go and object.go (what travels), source.go and
-// store.go (the two contracts), status.go and tracker.go (what is told), then
-// engine.go, cell.go, resync.go and follow.go (what is done).
+// store.go (the two contracts), states.go, status.go and tracker.go (what is told),
+// engine.go, cell.go, resync.go and follow.go (what is done), then control.go,
+// command.go and gate.go (what may be asked for), and history.go.
 package syncer
