@@ -262,7 +262,8 @@ func (c *cellLoop) purge(ctx context.Context) {
 // save keeps rv as the cell's checkpoint, in the store and here.
 func (c *cellLoop) save(ctx context.Context, rv uint64) error {
 	cp := Checkpoint{
-		Cell: c.cell.String(), Resource: c.cell.Resource.String(),
+		Cell: c.cell.String(), Resource: c.cell.Resource.String(), Kind: c.cell.Resource.Kind,
+		Version: c.cell.Resource.Version, Namespaced: c.cell.Resource.Namespaced,
 		ResourceVersion: rv, Form: c.form, Epoch: c.epoch, SavedAt: time.Now().UTC(),
 	}
 	if err := c.e.Store.SaveCheckpoints(ctx, []Checkpoint{cp}); err != nil {

@@ -122,6 +122,11 @@ func (c *CellTracker) deadLetter(key string, rv uint64, err error) {
 	})
 }
 
+// holds says how many rows the store has, before anything else is known.
+func (c *CellTracker) holds(rows int64) {
+	c.update(func(rs *ResourceStatus, _ time.Time) { rs.Objects = rows })
+}
+
 // relist counts a list that wasn't the first of the cell.
 func (c *CellTracker) relist(why RelistReason) {
 	c.update(func(rs *ResourceStatus, _ time.Time) {

@@ -17,6 +17,7 @@ func (e *Engine) cleanup(ctx context.Context, cells *fleet) error {
 	var found Discovery
 	err := e.gate.pass(ctx, func(ctx context.Context) (err error) {
 		if found, err = e.discover(ctx); err != nil {
+			e.showStored(ctx)
 			return err
 		}
 		return e.takeOver(ctx, cells)
@@ -65,6 +66,39 @@ func (e *Engine) discover(ctx context.Context) (Discovery, error) {
 		e.Tracker.calm(WarnDiscovery, "")
 	}
 	return found, nil
+}
+
+// showStored tells of what the store has while the cluster doesn't answer, if
+// nothing is told of yet: the old mirror stays readable.
+func (e *Engine) showStored(ctx context.Context) {
+	if e.Tracker.Status().TotalResources > 0 {
+		return
+	}
+	checkpoints, err := e.Store.Checkpoints(ctx)
+	if err != nil {
+		return // the next attempt will tell
+	}
+	var cells []Cell
+	var rows []int64
+	for i := range checkpoints {
+		cell, known := checkpoints[i].cell()
+		n, err := e.Store.Count(ctx, cell)
+		if known && err == nil {
+			cells, rows = append(cells, cell), append(rows, n)
+		}
+	}
+	e.Tracker.setCells(cells)
+	for i, cell := range cells {
+		e.Tracker.cell(cell).holds(rows[i])
+	}
+}
+
+// cell is the one that the checkpoint is of, as far as it says.
+func (cp *Checkpoint) cell() (c Cell, known bool) {
+	name, group, _ := strings.Cut(cp.Resource, ".")
+	_, namespace, _ := strings.Cut(cp.Cell, "/")
+	r := Resource{Group: group, Version: cp.Version, Name: name, Kind: cp.Kind, Namespaced: cp.Namespaced}
+	return Cell{Resource: r, Namespace: namespace}, cp.Kind != "" && cp.ResourceVersion > 0
 }
 
 // takeOver makes this the writer, and reads from where it goes on.

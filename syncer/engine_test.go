@@ -479,3 +479,28 @@ func TestVerifyFindsEachKindOfDifference(t *testing.T) {
 		}
 	})
 }
+
+func TestRowsAreToldOfAfterARestartWithoutTheCluster(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, m := newCluster(pods), newMemory()
+		fill(c, pods, 20)
+		r := startMirror(t, c, m)
+		settle(5 * time.Second)
+		r.end()
+		c.setAway(errors.New("connection refused"))
+		r = startMirror(t, c, m)
+		defer r.end()
+		synctest.Wait()
+		s := r.tracker.Status()
+		if s.Status != syncer.Failed || len(s.ResourceStatus) != 1 {
+			t.Fatalf("status %s, %d resources; want failed, and the one of before", s.Status, len(s.ResourceStatus))
+		}
+		if rs := s.ResourceStatus[0]; rs.Resource != "Pod" || rs.Version != "v1" || !rs.Namespaced || rs.Objects != 20 || rs.Status != syncer.ResourceNotStarted {
+			t.Errorf("resource %+v, want what is known of before", rs)
+		}
+		c.setAway(nil)
+		settle(2 * time.Minute)
+		r.wantState(syncer.Completed, syncer.Live)
+		wantSame(t, c, m)
+	})
+}

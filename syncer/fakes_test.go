@@ -33,6 +33,7 @@ type cluster struct {
 	remaining bool                         // tell how many objects follow a batch
 	silent    bool                         // neither bookmarks nor the ends of streams
 	missing   bool                         // resources outside of the core group aren't served
+	away      error                        // of Discover
 	unread    []string                     // groups that Discover couldn't read
 	shuffle   bool                         // list in the wrong order
 	refuse    map[string]syncer.Reason     // by resource
@@ -129,6 +130,13 @@ func (c *cluster) setResources(resources ...syncer.Resource) {
 	c.changed = make(chan struct{})
 }
 
+// setAway lets Discover fail.
+func (c *cluster) setAway(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.away = err
+}
+
 // setSilent stops watches from being heard of.
 func (c *cluster) setSilent(silent bool) {
 	c.mu.Lock()
@@ -158,6 +166,9 @@ func (c *cluster) isSilent() bool {
 func (c *cluster) Discover(context.Context) (syncer.Discovery, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.away != nil {
+		return syncer.Discovery{}, c.away
+	}
 	found := syncer.Discovery{Unread: c.unread}
 	for _, r := range c.resources {
 		missing := c.missing && r.Group != ""

@@ -111,8 +111,12 @@ type Rejection struct {
 // Checkpoint says up to where the store holds a cell. It is kept in the store,
 // behind the writes that it speaks of.
 type Checkpoint struct {
-	Cell            string `json:"cell"`     // Cell.String()
-	Resource        string `json:"resource"` // Resource.String()
+	Cell     string `json:"cell"`     // Cell.String()
+	Resource string `json:"resource"` // Resource.String()
+	// Kind, Version and Namespaced say what the rows are while no cluster does.
+	Kind            string `json:"kind"`
+	Version         string `json:"version"`
+	Namespaced      bool   `json:"namespaced"`
 	ResourceVersion uint64 `json:"resourceVersion"`
 	// Form names how the rows were made (selector, redaction, version of the
 	// transcoder); rows of another form are written again.

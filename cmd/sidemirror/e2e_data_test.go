@@ -216,3 +216,31 @@ func TestPagesOfTheMirrorUnderChurnHaveEachStableObjectOnce(t *testing.T) {
 		}
 	})
 }
+
+// A restart while the API server is away doesn't hide what is mirrored.
+func TestOldMirrorStaysReadableAfterARestartWithoutTheAPIServer(t *testing.T) {
+	c := kubetest.Start(t)
+	c.Fill("--pods", "30")
+	d := newDaemon(t, c)
+	d.start()
+	d.waitCompleted()
+	d.stop()
+	c.Kill()
+	d.start()
+	d.waitFor("the resources of before", func(s *syncer.Status) bool { return s.TotalResources > 0 })
+	resp, err := http.Get(d.server + "/api/v1/pods")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if l := decodeList(t, resp.Body); len(l.Items) != 30 || l.Kind != "PodList" || l.APIVersion != "v1" {
+		t.Errorf("%d items of %s %s, want the 30 Pods of before", len(l.Items), l.APIVersion, l.Kind)
+	}
+	if resp.Header.Get("Warning") == "" {
+		t.Error("nothing says that the Pods may be old")
+	}
+	c.Restart()
+	d.waitCompleted()
+	d.verify()
+	d.stop()
+}

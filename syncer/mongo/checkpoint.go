@@ -14,14 +14,17 @@ import (
 
 // checkpoint is a document of the checkpoints' collection.
 type checkpoint struct {
-	ID       string    `bson:"_id"` // <cluster>/<cell>
-	Cluster  string    `bson:"cluster"`
-	Cell     string    `bson:"cell"`
-	Resource string    `bson:"resource"`
-	RV       int64     `bson:"rv"`
-	Form     string    `bson:"form"`
-	Epoch    int64     `bson:"epoch"`
-	SavedAt  time.Time `bson:"savedAt"`
+	ID         string    `bson:"_id"` // <cluster>/<cell>
+	Cluster    string    `bson:"cluster"`
+	Cell       string    `bson:"cell"`
+	Resource   string    `bson:"resource"`
+	Kind       string    `bson:"kind"`
+	Version    string    `bson:"version"`
+	Namespaced bool      `bson:"namespaced"`
+	RV         int64     `bson:"rv"`
+	Form       string    `bson:"form"`
+	Epoch      int64     `bson:"epoch"`
+	SavedAt    time.Time `bson:"savedAt"`
 }
 
 // Checkpoints returns those of this cluster, by cell.
@@ -39,6 +42,7 @@ func (s *Store) Checkpoints(ctx context.Context) ([]syncer.Checkpoint, error) {
 		cps[i] = syncer.Checkpoint{
 			Cell: d.Cell, Resource: d.Resource, ResourceVersion: uint64(d.RV),
 			Form: d.Form, Epoch: d.Epoch, SavedAt: d.SavedAt,
+			Kind: d.Kind, Version: d.Version, Namespaced: d.Namespaced,
 		}
 	}
 	return cps, err
@@ -59,6 +63,7 @@ func (s *Store) SaveCheckpoints(ctx context.Context, cps []syncer.Checkpoint) er
 			SetReplacement(checkpoint{
 				ID: id, Cluster: s.o.Cluster, Cell: cp.Cell, Resource: cp.Resource, RV: int64(cp.ResourceVersion),
 				Form: cp.Form, Epoch: cp.Epoch, SavedAt: cp.SavedAt,
+				Kind: cp.Kind, Version: cp.Version, Namespaced: cp.Namespaced,
 			}))
 	}
 	return s.on(ctx, "save", checkpointsCollection, func(c *driver.Collection) error {

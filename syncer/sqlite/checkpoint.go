@@ -9,10 +9,11 @@ import (
 	"github.com/sidemirror/sidemirror/syncer"
 )
 
-const saveCheckpoint = `INSERT INTO _sidemirror_checkpoints (cluster, cell, resource, rv, form, epoch, saved_at)
-	VALUES (?, ?, ?, ?, ?, ?, ?)
+const saveCheckpoint = `INSERT INTO _sidemirror_checkpoints (cluster, cell, resource, rv, form, epoch, saved_at, kind, version, namespaced)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT (cluster, cell) DO UPDATE SET resource = excluded.resource, rv = excluded.rv,
-	form = excluded.form, epoch = excluded.epoch, saved_at = excluded.saved_at
+	form = excluded.form, epoch = excluded.epoch, saved_at = excluded.saved_at,
+	kind = excluded.kind, version = excluded.version, namespaced = excluded.namespaced
 	WHERE excluded.epoch >= epoch`
 
 // Checkpoints returns those of this cluster, by cell.
@@ -28,9 +29,10 @@ func (s *Store) Checkpoints(ctx context.Context) ([]syncer.Checkpoint, error) {
 			all = append(all, syncer.Checkpoint{
 				Cell: asText(row[0]), Resource: asText(row[1]), ResourceVersion: asVersion(row[2]),
 				Form: asText(row[3]), Epoch: epoch, SavedAt: at,
+				Kind: asText(row[6]), Version: asText(row[7]), Namespaced: row[8] == int64(1),
 			})
 			return nil
-		}, "SELECT cell, resource, rv, form, epoch, saved_at FROM _sidemirror_checkpoints WHERE cluster = ? ORDER BY cell", s.cluster)
+		}, "SELECT cell, resource, rv, form, epoch, saved_at, kind, version, namespaced FROM _sidemirror_checkpoints WHERE cluster = ? ORDER BY cell", s.cluster)
 	})
 	return all, err
 }
@@ -42,7 +44,7 @@ func (s *Store) SaveCheckpoints(ctx context.Context, cps []syncer.Checkpoint) er
 		for i := range cps {
 			cp := &cps[i]
 			n, err := c.exec(saveCheckpoint, s.cluster, cp.Cell, cp.Resource, int64(cp.ResourceVersion),
-				cp.Form, cp.Epoch, cp.SavedAt.UTC().Format(time.RFC3339Nano))
+				cp.Form, cp.Epoch, cp.SavedAt.UTC().Format(time.RFC3339Nano), cp.Kind, cp.Version, cp.Namespaced)
 			if err != nil {
 				return err
 			}

@@ -28,6 +28,9 @@ const (
 	createResources = `CREATE TABLE _sidemirror_resources (
 	resource TEXT NOT NULL, cluster TEXT NOT NULL,
 	PRIMARY KEY (resource, cluster)) WITHOUT ROWID`
+	addKind       = `ALTER TABLE _sidemirror_checkpoints ADD COLUMN kind TEXT NOT NULL DEFAULT ''`
+	addVersion    = `ALTER TABLE _sidemirror_checkpoints ADD COLUMN version TEXT NOT NULL DEFAULT ''`
+	addNamespaced = `ALTER TABLE _sidemirror_checkpoints ADD COLUMN namespaced INTEGER NOT NULL DEFAULT 0`
 	createControl = `CREATE TABLE _sidemirror_control (cluster TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID`
 	createRuns    = `CREATE TABLE _sidemirror_runs (
 	cluster TEXT NOT NULL, id TEXT NOT NULL, json TEXT NOT NULL,
@@ -38,7 +41,7 @@ const (
 // version 0.
 var upgrades = [schemaVersion][]string{
 	{createCheckpoint, createMeta, createResources},
-	{createControl, createRuns},
+	{createControl, createRuns, addKind, addVersion, addNamespaced},
 }
 
 // makeSchema makes what a new or an older file lacks. It changes nothing in a file

@@ -192,3 +192,48 @@ func TestWALStaysBounded(t *testing.T) {
 		t.Errorf("WAL has %d bytes, want at most %d", info.Size(), limit)
 	}
 }
+
+// schema1 is what the first version made.
+const schema1 = `
+CREATE TABLE _sidemirror_checkpoints (
+	cluster TEXT NOT NULL, cell TEXT NOT NULL, resource TEXT NOT NULL, rv INTEGER NOT NULL,
+	form TEXT NOT NULL, epoch INTEGER NOT NULL, saved_at TEXT NOT NULL,
+	PRIMARY KEY (cluster, cell)) WITHOUT ROWID;
+CREATE TABLE _sidemirror_meta (
+	cluster TEXT NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL,
+	PRIMARY KEY (cluster, name)) WITHOUT ROWID;
+CREATE TABLE _sidemirror_resources (
+	resource TEXT NOT NULL, cluster TEXT NOT NULL,
+	PRIMARY KEY (resource, cluster)) WITHOUT ROWID;
+INSERT INTO _sidemirror_checkpoints VALUES ('test', 'pods', 'pods', 7, 'f', 1, '2026-01-07T12:00:00Z');
+PRAGMA application_id = 1396985170;
+PRAGMA user_version = 1`
+
+func TestFileOfTheFirstVersionIsUpgradedWithWhatIsInIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "old.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(schema1); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := sqlite.New(sqlite.Options{Path: path, Cluster: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close(t.Context())
+	cps, err := s.Checkpoints(t.Context())
+	if err != nil || len(cps) != 1 || cps[0].Cell != "pods" || cps[0].ResourceVersion != 7 {
+		t.Fatalf("checkpoints %+v, %v; want the one of before", cps, err)
+	}
+	if err := s.SaveControl(t.Context(), syncer.Control{Paused: true}); err != nil {
+		t.Error(err)
+	}
+	if err := s.SaveCheckpoints(t.Context(), cps); err != nil {
+		t.Error(err)
+	}
+}

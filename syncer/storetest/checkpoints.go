@@ -27,6 +27,7 @@ func checkpoint(cell string, rv uint64, epoch int64) syncer.Checkpoint {
 	return syncer.Checkpoint{
 		Cell: cell, Resource: resource, ResourceVersion: rv,
 		Form: "v1;redact=on;selector=app in (a,b)", Epoch: epoch, SavedAt: savedAt,
+		Kind: "Kind of " + resource, Version: "v1beta1", Namespaced: resource == "pods",
 	}
 }
 
