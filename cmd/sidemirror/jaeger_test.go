@@ -16,11 +16,11 @@ import (
 
 // jaeger is a real Jaeger as a process of its own, with its traces in memory.
 type jaeger struct {
-	t                    *testing.T
-	query                string // URL of the API that its page uses
-	otlpGRPC, otlpHTTP   string // URLs
-	cmd                  *exec.Cmd
-	log                  bytes.Buffer
+	t                  *testing.T
+	query              string // URL of the API that its page uses
+	otlpGRPC, otlpHTTP string // URLs
+	cmd                *exec.Cmd
+	log                bytes.Buffer
 }
 
 // startJaeger starts the binary that SIDEMIRROR_JAEGER names.
