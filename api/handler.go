@@ -31,6 +31,8 @@ type Options struct {
 	Objects    Objects      // /api/v1/{resource}: the mirror itself
 	Namespaces func() ([]syncer.NamespaceProgress, *syncer.Status)
 	Page       string // the path of the page that shows the run; "/" when empty
+	// TraceURL makes the address of a trace's page out of its id; nil knows none.
+	TraceURL func(id string) string
 	// Guard keeps data and control from those who may not use them; nil lets
 	// everybody.
 	Guard *Guard
@@ -63,6 +65,7 @@ func NewHandler(o Options) http.Handler {
 		o.Guard = NewGuard(GuardOptions{})
 	}
 	a := &handler{Options: o, headers: NewHeaders(o.Status), mux: newRoutes()}
+	a.headers.traceURL = o.TraceURL
 	a.probes()
 	a.read("/api/v1/sync/status", a.syncStatus)
 	a.read("/sync/status", a.syncStatus)

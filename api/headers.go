@@ -42,8 +42,9 @@ var exposedHeaders = []string{strings.Join(HeaderNames, ", ") + ", " + headerWar
 // application that embeds it. Make it with [NewHeaders]; it may be used
 // concurrently, and doesn't allocate while the snapshot stays the same.
 type Headers struct {
-	status  func() *syncer.Status
-	current atomic.Pointer[view] // of the newest snapshot that anyone asked for
+	status   func() *syncer.Status
+	traceURL func(id string) string // nil: nobody knows where traces are looked at
+	current  atomic.Pointer[view]   // of the newest snapshot that anyone asked for
 }
 
 // NewHeaders returns the middleware for the state that status returns. status is
@@ -68,7 +69,7 @@ func (h *Headers) view() *view {
 	if v := h.current.Load(); v != nil && v.status == s {
 		return v
 	}
-	v := newView(s)
+	v := newView(s, h.linked(s))
 	h.current.Store(v)
 	return v
 }

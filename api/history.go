@@ -43,15 +43,18 @@ func (a *handler) pastRuns(w http.ResponseWriter, r *http.Request, _ *view) {
 	page, next := pageOf(all, limit, query.Get("continue"), func(run syncer.Run) string { return run.ID }, true)
 	answer := history{Runs: page, Continue: next, Stats: syncer.SummarizeRuns(all)}
 	for i := range answer.Runs {
-		answer.Runs[i] = shownRun(answer.Runs[i])
+		answer.Runs[i] = a.shownRun(answer.Runs[i])
 	}
 	w.Header()["Content-Type"] = jsonType
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// shownRun is run without credentials in its error texts. It owns its runs: they
-// were read for this answer.
-func shownRun(run syncer.Run) syncer.Run {
+// shownRun is run without credentials in its error texts, and with the address of its
+// trace. It owns its runs: they were read for this answer.
+func (a *handler) shownRun(run syncer.Run) syncer.Run {
+	if a.TraceURL != nil && run.TraceID != "" {
+		run.TraceURL = a.TraceURL(run.TraceID)
+	}
 	run.Error = redacted(run.Error)
 	for i := range run.Resources {
 		run.Resources[i].Error = Redact(run.Resources[i].Error)
@@ -86,7 +89,7 @@ func (a *handler) syncNamespaces(w http.ResponseWriter, r *http.Request, _ *view
 		return
 	}
 	all, status := a.Namespaces()
-	show(w, newView(status))
+	show(w, newView(status, status))
 	page, next := pageOf(all, limit, query.Get("continue"), func(p syncer.NamespaceProgress) string { return p.Namespace }, false)
 	w.Header()["Content-Type"] = jsonType
 	writeJSON(w, http.StatusOK, namespacePage{Revision: status.Revision, Namespaces: page, Continue: next})

@@ -48,6 +48,8 @@ type UpstreamOptions struct {
 	// TrustForwarded keeps the Forwarded and X-Forwarded-* headers of the client,
 	// which is another proxy then. Otherwise they are dropped: anyone can send them.
 	TrustForwarded bool
+	// Around wraps what passes requests on to the application; nil is nothing.
+	Around func(http.Handler) http.Handler
 	// HoldUntilSynced answers 503 for the application until the first sync completed.
 	HoldUntilSynced bool
 
@@ -65,6 +67,7 @@ type Upstream struct {
 	UpstreamOptions
 	headers *Headers
 	proxy   *httputil.ReverseProxy
+	passOn  http.Handler
 	below   http.Handler // Own, under Prefix
 	synced  atomic.Bool  // latched: the first sync has completed once
 	away    atomic.Bool  // what the last answer was, so that the log tells changes
@@ -102,6 +105,10 @@ func NewUpstream(o UpstreamOptions) (*Upstream, error) {
 	u := &Upstream{UpstreamOptions: o, headers: NewHeaders(o.Status), below: http.StripPrefix(o.Prefix, o.Own)}
 	u.ended, u.end = context.WithCancel(context.Background())
 	u.useProxy(target)
+	u.passOn = http.HandlerFunc(u.pass)
+	if o.Around != nil {
+		u.passOn = o.Around(u.passOn)
+	}
 	return u, nil
 }
 
@@ -117,7 +124,7 @@ func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case u.reserves(path):
 		u.Own.ServeHTTP(w, r)
 	default:
-		u.pass(w, r)
+		u.passOn.ServeHTTP(w, r)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 // which is made when the first request wants it.
 type view struct {
 	status  *syncer.Status
+	shown   *syncer.Status // what the body is made of: status, with the address of its trace
 	headers []headerValue
 	etag    []string
 
@@ -23,8 +24,8 @@ type view struct {
 	err    error    // why there is no body
 }
 
-func newView(s *syncer.Status) *view {
-	return &view{status: s, headers: headerValues(s), etag: []string{etag(s)}}
+func newView(s, shown *syncer.Status) *view {
+	return &view{status: s, shown: shown, headers: headerValues(s), etag: []string{etag(s)}}
 }
 
 // setHeaders shares the view's slices with h: whoever replaces a value replaces the slice.
@@ -37,7 +38,7 @@ func (v *view) setHeaders(h http.Header) {
 // render makes the body once.
 func (v *view) render() ([]byte, error) {
 	v.once.Do(func() {
-		if v.body, v.err = json.Marshal(document(v.status)); v.err == nil {
+		if v.body, v.err = json.Marshal(document(v.shown)); v.err == nil {
 			v.body = append(v.body, '\n')
 			v.length = []string{strconv.Itoa(len(v.body))}
 		}

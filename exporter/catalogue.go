@@ -276,6 +276,16 @@ func NewStreamClients(transports []string) (c prometheus.Collector, add func(tra
 	return clients, func(transport string, change int) { clients.WithLabelValues(transport).Add(float64(change)) }
 }
 
+// NewExportErrors returns a counter of exports of telemetry that failed, which
+// traces counts.
+func NewExportErrors(traces func() uint64) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: namespace, Name: "otel_export_errors_total",
+		Help:        "Exports over OTLP that failed, in whole or in part; what they held is lost.",
+		ConstLabels: prometheus.Labels{"signal": "traces"},
+	}, func() float64 { return float64(traces()) })
+}
+
 // NewBuildInfo returns a gauge that is always 1 and says which build this is.
 func NewBuildInfo(version, revision, goVersion string) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{

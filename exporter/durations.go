@@ -123,6 +123,9 @@ func (d *Durations) EventStored(r syncer.Resource, took time.Duration) {
 	d.of(r).lag.Observe(took.Seconds())
 }
 
+// Note implements [syncer.Observer]: what it tells isn't a duration.
+func (*Durations) Note(context.Context, syncer.Note) {}
+
 // of returns r's histograms, without a lock once r is known.
 func (d *Durations) of(r syncer.Resource) *resourceTimes {
 	key := resourceKey{r.Group, r.Name}

@@ -36,12 +36,13 @@ type cellLoop struct {
 	epoch   int64
 	form    string
 
-	checkpoint Checkpoint // ResourceVersion 0: nothing to resume from
-	parts      []string   // namespaces that are compared before the cell resumes
-	manual     bool       // it could resume, and someone asked for a list
-	highest    uint64     // the version that the store has reached
-	unordered  bool       // the server's lists aren't in the order of keys
-	attempts   int        // since it was last well
+	checkpoint Checkpoint   // ResourceVersion 0: nothing to resume from
+	parts      []string     // namespaces that are compared before the cell resumes
+	manual     bool         // it could resume, and someone asked for a list
+	highest    uint64       // the version that the store has reached
+	unordered  bool         // the server's lists aren't in the order of keys
+	attempts   int          // since it was last well
+	relistFor  RelistReason // of the list that comes next; "" is one that nothing is noted of
 
 	synced, live milestone   // reached, or given up by the run
 	gone         atomic.Bool // the server said 404 to a list
@@ -114,7 +115,7 @@ func (c *cellLoop) mend(ctx context.Context, err error, wait *backoff) {
 	if ReasonOf(err) == ReasonExpired {
 		c.log.Info("resource version expired, listing again", "error", err)
 		c.checkpoint.ResourceVersion = 0
-		c.tracker.relist(RelistExpired)
+		c.relist(RelistExpired)
 		if wait.failures == 0 {
 			wait.failures++ // a second expiry in a row waits
 			return
@@ -126,12 +127,12 @@ func (c *cellLoop) mend(ctx context.Context, err error, wait *backoff) {
 // once takes the cell from where it stands to live, and returns when that ends.
 func (c *cellLoop) once(ctx context.Context, wait *backoff) error {
 	if c.checkpoint.ResourceVersion > 0 && c.checkpoint.Form != c.form {
-		c.tracker.relist(RelistForm)
+		c.relist(RelistForm)
 		c.checkpoint.ResourceVersion = 0
 	}
 	if c.checkpoint.ResourceVersion == 0 {
 		if c.manual {
-			c.tracker.relist(RelistManual)
+			c.relist(RelistManual)
 			c.manual = false
 		}
 		if err := c.list(ctx, c.cell); err != nil {
@@ -150,6 +151,12 @@ func (c *cellLoop) once(ctx context.Context, wait *backoff) error {
 	return c.resume(ctx, wait)
 }
 
+// relist counts a list that is about to come, and has it noted where it happens.
+func (c *cellLoop) relist(why RelistReason) {
+	c.tracker.relist(why)
+	c.relistFor = why
+}
+
 // resume follows from the checkpoint; the cell is synced once it has caught up.
 func (c *cellLoop) resume(ctx context.Context, wait *backoff) error {
 	rows, err := c.e.Store.Count(ctx, c.cell)
@@ -158,29 +165,37 @@ func (c *cellLoop) resume(ctx context.Context, wait *backoff) error {
 	}
 	c.tracker.start(PhaseCatchingUp, "")
 	c.tracker.expect(rows)
-	_, end := c.e.Observer.StartResource(c.traced(ctx), c.cell)
+	span, end := c.e.Observer.StartResource(c.traced(ctx), c.cell)
 	var once sync.Once
-	finish := func(err error) {
-		once.Do(func() { end(ResourceResult{Objects: rows, Resumed: true, Err: err}) })
+	finish := func(err error, givenUp bool) {
+		once.Do(func() { end(ResourceResult{Objects: rows, Resumed: true, GivenUp: givenUp, Err: err}) })
 	}
-	err = c.follow(ctx, wait, func(rv uint64, change int64) {
-		rows += change
-		c.tracker.synced(rv, rows)
-		finish(nil)
-		c.reachSynced()
+	err = c.follow(ctx, wait, &catchUp{
+		done: func(rv uint64, change int64) {
+			rows += change
+			c.tracker.synced(rv, rows)
+			c.e.Observer.Note(span, Note{Kind: NoteCheckpoint, ResourceVersion: rv})
+			finish(nil, false)
+			c.reachSynced()
+		},
+		givenUp: func(err error) { finish(err, true) },
 	})
-	finish(err)
+	finish(err, c.givesUp(err))
 	return err
 }
 
 // list runs a resync with its span. What is listed is the cell, or a part of it.
 func (c *cellLoop) list(ctx context.Context, what Cell) error {
 	ctx, end := c.e.Observer.StartResource(c.traced(ctx), what)
+	if c.relistFor != "" {
+		c.e.Observer.Note(ctx, Note{Kind: NoteRelist, Why: string(c.relistFor)})
+		c.relistFor = ""
+	}
 	r, err := c.resync(ctx, what)
 	if err == nil && what == c.cell {
 		err = c.finish(ctx, r)
 	}
-	end(ResourceResult{Objects: r.listed, Bytes: r.bytes, Err: err})
+	end(ResourceResult{Objects: r.listed, Bytes: r.bytes, GivenUp: c.givesUp(err), Err: err})
 	return err
 }
 
@@ -223,20 +238,33 @@ func (c *cellLoop) rest(ctx context.Context, d time.Duration) error {
 // failed tells of err, ends the run's wait for the cell where trying again soon
 // won't help, and waits.
 func (c *cellLoop) failed(ctx context.Context, err error, d time.Duration) {
+	givenUp := c.givesUp(err)
 	c.attempts++
 	reason := ReasonOf(err)
 	if reason == ReasonNotFound {
 		c.purge(ctx)
 	}
 	c.tracker.failed(err, time.Now().Add(d))
-	lasting := reason == ReasonForbidden || reason == ReasonNotFound || reason == ReasonUnauthorized
-	if lasting || c.attempts >= c.e.GiveUpAfter {
+	if givenUp {
 		c.tracker.settle(reason)
 		c.synced.reach()
 		c.live.reach()
 	}
 	c.log.Warn("sync failed", "reason", reason, "error", err, "retry_in", d.Round(time.Millisecond))
 	_ = c.rest(ctx, d)
+}
+
+// givesUp reports whether an attempt that ended with err is the last one that
+// anything waits for. It is asked before the attempt is counted.
+func (c *cellLoop) givesUp(err error) bool {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, errUnordered) {
+		return false
+	}
+	switch ReasonOf(err) {
+	case ReasonForbidden, ReasonNotFound, ReasonUnauthorized:
+		return true
+	}
+	return c.attempts+1 >= c.e.GiveUpAfter
 }
 
 // purge removes the rows of a resource that the server no longer serves: there

@@ -44,6 +44,7 @@ func (e *Engine) recall(ctx context.Context) error {
 	}
 	if control.Paused && !e.Tracker.Status().Control.Paused {
 		e.hold(control)
+		e.Observer.Note(ctx, noteOf(control))
 		e.Log.Info("the mirror was paused before, and stays so until someone resumes it")
 	}
 	runs, err := e.Store.Runs(ctx, "", MaxRuns)
@@ -52,6 +53,18 @@ func (e *Engine) recall(ctx context.Context) error {
 	}
 	e.Tracker.setHistory(SummarizeRuns(runs).HistorySummary)
 	return nil
+}
+
+// noteOf tells of a pause that is in the store.
+func noteOf(control Control) Note {
+	n := Note{Kind: NotePaused}
+	if control.By != nil {
+		n.By = *control.By
+	}
+	if control.Reason != nil {
+		n.Why = *control.Reason
+	}
+	return n
 }
 
 // discover asks the source, and warns of what it couldn't read.

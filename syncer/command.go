@@ -77,7 +77,7 @@ func (e *Engine) Do(ctx context.Context, cmd Command) (Operation, error) {
 	case ActionPause:
 		op.Revision, err = e.pause(ctx, cmd, op.AcceptedAt)
 	case ActionResume:
-		op.Revision, err = e.resume(ctx)
+		op.Revision, err = e.resume(ctx, cmd)
 	case ActionCancel:
 		op.Revision, err = e.cancel(ctx, cmd)
 	case ActionStart:
@@ -88,7 +88,7 @@ func (e *Engine) Do(ctx context.Context, cmd Command) (Operation, error) {
 	if err != nil {
 		return Operation{}, err
 	}
-	e.Log.Info("command accepted", "action", cmd.Action, "by", cmd.By, "reason", cmd.Reason, "operation", op.ID)
+	e.traced(e.Log, ctx).Info("command accepted", "action", cmd.Action, "by", cmd.By, "reason", cmd.Reason, "operation", op.ID)
 	return op, nil
 }
 
@@ -116,6 +116,7 @@ func (e *Engine) pause(ctx context.Context, cmd Command, now time.Time) (uint64,
 		return 0, fmt.Errorf("store the pause: %w", err)
 	}
 	e.hold(control)
+	e.Observer.Note(ctx, Note{Kind: NotePaused, By: cmd.By, Why: cmd.Reason})
 	return e.Tracker.Status().Revision, nil
 }
 
@@ -124,7 +125,7 @@ func (e *Engine) hold(control Control) {
 	e.gate.pause(func(working bool) { e.Tracker.paused(control, working) })
 }
 
-func (e *Engine) resume(ctx context.Context) (uint64, error) {
+func (e *Engine) resume(ctx context.Context, cmd Command) (uint64, error) {
 	if err := e.allow(ActionResume); err != nil {
 		return 0, err
 	}
@@ -134,6 +135,7 @@ func (e *Engine) resume(ctx context.Context) (uint64, error) {
 	revision, err := e.Tracker.ifAllowed(ActionResume, func(_ *Status, now time.Time) { e.Tracker.endPause(now) })
 	if err == nil {
 		e.gate.resume()
+		e.Observer.Note(ctx, Note{Kind: NoteResumed, By: cmd.By, Why: cmd.Reason})
 	}
 	return revision, err
 }

@@ -21,8 +21,9 @@ type Options struct {
 	Observer Observer     // none
 	Log      hclog.Logger // none
 
-	// TraceID reads the trace's id out of a context that the Observer made; [none]
-	TraceID func(context.Context) string
+	// TraceID and SpanID read the trace's and the span's id out of a context that the
+	// Observer made; "" is none. [none]
+	TraceID, SpanID func(context.Context) string
 	// Form names how objects are turned into rows; when it changes, all are written again.
 	Form string
 	// Parallel is how many cells list at the same time [4].
@@ -49,8 +50,12 @@ func (o *Options) setDefaults() {
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()
 	}
+	none := func(context.Context) string { return "" }
 	if o.TraceID == nil {
-		o.TraceID = func(context.Context) string { return "" }
+		o.TraceID = none
+	}
+	if o.SpanID == nil {
+		o.SpanID = none
 	}
 	o.Parallel = cmp.Or(o.Parallel, 4)
 	o.Writers = cmp.Or(o.Writers, 2)
@@ -182,7 +187,7 @@ func retryAfter(err error) time.Duration {
 func (e *Engine) runOnce(scope, ctx context.Context, info RunInfo) error {
 	runCtx, endRun := e.Observer.StartRun(scope, info)
 	e.Tracker.startRun(info, e.TraceID(runCtx))
-	log := e.Log.With("run_id", info.ID, "trace_id", e.TraceID(runCtx))
+	log := e.traced(e.Log.With("run_id", info.ID), runCtx)
 	log.Info("run started", "trigger", info.Trigger, "attempt", info.Attempt)
 
 	cells := newFleet(e, info, log)
@@ -201,7 +206,7 @@ func (e *Engine) runOnce(scope, ctx context.Context, info RunInfo) error {
 	}
 	e.Tracker.finishRun(err)
 	s := e.Tracker.Status()
-	endRun(RunResult{Epoch: s.Epoch, Revision: s.Revision, Err: err})
+	endRun(RunResult{Epoch: s.Epoch, Revision: s.Revision, Partial: s.Partial, Err: err})
 	e.record(ctx, runOf(s, outcome))
 	if err != nil {
 		log.Info("run ended", "outcome", outcome, "duration_ms", *s.DurationMs)
@@ -209,6 +214,14 @@ func (e *Engine) runOnce(scope, ctx context.Context, info RunInfo) error {
 	}
 	log.Info("run completed", "duration_ms", *s.DurationMs, "resources", s.SyncedResources, "failed", s.FailedResources)
 	return cells.follow(ctx)
+}
+
+// traced is log with the trace that ctx belongs to, if there is one.
+func (e *Engine) traced(log hclog.Logger, ctx context.Context) hclog.Logger {
+	if id := e.TraceID(ctx); id != "" {
+		return log.With("trace_id", id, "span_id", e.SpanID(ctx))
+	}
+	return log
 }
 
 // steps runs cleanup, sync and informer. Cells live under life, which outlasts

@@ -25,31 +25,38 @@ var errBufferFull = errors.New("watch buffer is full")
 // follower keeps one cell in step with its watch. The watching goroutine reads
 // the stream into the buffer, the flushing one empties it into the store.
 type follower struct {
-	c     *cellLoop
-	buf   *buffer
-	limit int64
-	wait  *backoff
-	// caughtUp is called once, by the flushing goroutine, when the store has
-	// everything up to the first confirmed version; nil for a cell that a list
-	// has just synced.
-	caughtUp func(rv uint64, rows int64)
+	c       *cellLoop
+	buf     *buffer
+	limit   int64
+	wait    *backoff
+	catchUp *catchUp // nil for a cell that a list has just synced
 
 	mu        sync.Mutex
 	target    uint64 // guarded by mu: the confirmed version that is to be reached; 0 is none
 	confirmed bool   // guarded by mu: the current series of streams is confirmed
 	drained   chan struct{}
 
-	rows  int64  // flushing goroutine: rows created less rows deleted
-	saved uint64 // flushing goroutine: the newest checkpoint in the store
+	rows     int64  // flushing goroutine: rows created less rows deleted
+	saved    uint64 // flushing goroutine: the newest checkpoint in the store
+	caughtUp bool   // flushing goroutine: catchUp has been told
+}
+
+// catchUp is what hears how a resume goes; each is called at most once.
+type catchUp struct {
+	// done is called by the flushing goroutine, when the store has everything up to
+	// the first confirmed version.
+	done func(rv uint64, rows int64)
+	// givenUp is called by the watching goroutine, when the run no longer waits.
+	givenUp func(err error)
 }
 
 // follow watches from the checkpoint until ctx ends, the version expires, or the
 // cluster refuses the resource. Everything else it mends itself. It returns once
 // what it had accepted is written, or the time for that is over.
-func (c *cellLoop) follow(ctx context.Context, wait *backoff, caughtUp func(rv uint64, rows int64)) error {
+func (c *cellLoop) follow(ctx context.Context, wait *backoff, catchUp *catchUp) error {
 	rv := c.checkpoint.ResourceVersion
 	f := &follower{
-		c: c, buf: newBuffer(rv), wait: wait, caughtUp: caughtUp, saved: rv,
+		c: c, buf: newBuffer(rv), wait: wait, catchUp: catchUp, saved: rv,
 		limit:   max(c.e.BufferBytes/int64(max(1, c.e.Tracker.Status().TotalResources)), 256<<10),
 		drained: make(chan struct{}, 1),
 	}
@@ -130,8 +137,9 @@ func (f *follower) broken(ctx context.Context, err error) error {
 	d := f.wait.next(retryAfter(err))
 	f.c.tracker.failed(err, time.Now().Add(d))
 	f.c.attempts++
-	if f.c.attempts >= f.c.e.GiveUpAfter && f.caughtUp != nil {
+	if f.c.attempts >= f.c.e.GiveUpAfter && f.catchUp != nil {
 		// A resume that never connects: the run doesn't wait for it.
+		f.catchUp.givenUp(err)
 		f.c.giveUpWaiting(ReasonOf(err))
 	}
 	f.c.log.Warn("watch broken", "error", err, "retry_in", d.Round(time.Millisecond))
@@ -295,9 +303,9 @@ func (f *follower) reached(ctx context.Context) error {
 	f.mu.Lock()
 	f.target = 0
 	f.mu.Unlock()
-	if f.caughtUp != nil {
-		f.caughtUp(f.buf.checkpoint(), f.rows)
-		f.caughtUp = nil
+	if f.catchUp != nil && !f.caughtUp {
+		f.caughtUp = true
+		f.catchUp.done(f.buf.checkpoint(), f.rows)
 	}
 	f.c.tracker.live()
 	f.c.live.reach()

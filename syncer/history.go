@@ -25,6 +25,7 @@ const (
 type Run struct {
 	ID            string        `json:"runId"` // a ULID: sorts by the time of its start
 	TraceID       string        `json:"traceId,omitempty"`
+	TraceURL      string        `json:"traceUrl,omitempty"` // set by who shows the run; stores have none
 	Epoch         int64         `json:"epoch"`
 	Instance      string        `json:"instance"`
 	Trigger       Trigger       `json:"trigger"`

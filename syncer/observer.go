@@ -19,6 +19,28 @@ type Observer interface {
 	// EventStored reports how long an event waited from its receipt to the
 	// store's acknowledgement.
 	EventStored(r Resource, took time.Duration)
+	// Note reports what explains a duration without being one. ctx belongs to what
+	// it happened in: a run's step, the sync of a cell, a request.
+	Note(ctx context.Context, n Note)
+}
+
+// NoteKind is what a [Note] tells.
+type NoteKind string
+
+// The values of NoteKind.
+const (
+	NotePaused     NoteKind = "paused"     // by By, for the reason Why
+	NoteResumed    NoteKind = "resumed"    // by By
+	NoteRelist     NoteKind = "relist"     // the cell is listed though it could have resumed; Why is the [RelistReason]
+	NoteCheckpoint NoteKind = "checkpoint" // the store is whole up to ResourceVersion, at the end of a cell's sync
+)
+
+// Note is something that happened once: there are a few of them a run and a cell,
+// however many objects there are.
+type Note struct {
+	Kind            NoteKind
+	By, Why         string
+	ResourceVersion uint64
 }
 
 // RunInfo identifies a run, and says who asked for what.
@@ -37,6 +59,7 @@ type RunInfo struct {
 type RunResult struct {
 	Epoch    int64
 	Revision uint64
+	Partial  bool  // completed without some of the cells
 	Err      error // nil: completed, if perhaps partially
 }
 
@@ -45,5 +68,8 @@ type ResourceResult struct {
 	Objects int64
 	Bytes   int64
 	Resumed bool // caught up from a checkpoint instead of listed
+	// GivenUp says that nothing waits for the cell any more. Otherwise Err is
+	// handled: the cell is tried again.
+	GivenUp bool
 	Err     error
 }

@@ -55,3 +55,9 @@ func (o observers) EventStored(r Resource, took time.Duration) {
 		one.EventStored(r, took)
 	}
 }
+
+func (o observers) Note(ctx context.Context, n Note) {
+	for _, one := range o {
+		one.Note(ctx, n)
+	}
+}

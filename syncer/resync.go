@@ -45,6 +45,7 @@ func (c *cellLoop) finish(ctx context.Context, r *resync) error {
 	if err := c.save(ctx, r.rv); err != nil {
 		return err
 	}
+	c.e.Observer.Note(ctx, Note{Kind: NoteCheckpoint, ResourceVersion: r.rv})
 	c.tracker.synced(r.rv, r.listed-r.rejected.Load())
 	c.log.Info("resource synced", "objects", r.listed, "resource_version", r.rv)
 	return nil

@@ -10,7 +10,8 @@ type Status struct {
 	Epoch         int64     `json:"epoch"`
 	RunID         string    `json:"runId"`
 	TraceID       string    `json:"traceId,omitempty"`
-	ObservedAt    time.Time `json:"observedAt"` // when this snapshot was made
+	TraceURL      string    `json:"traceUrl,omitempty"` // set by who shows the document; the tracker knows none
+	ObservedAt    time.Time `json:"observedAt"`         // when this snapshot was made
 	Cluster       string    `json:"cluster"`
 	Instance      string    `json:"instance"`
 	Role          Role      `json:"role"`

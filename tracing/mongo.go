@@ -26,19 +26,28 @@ type commandKey struct {
 	request    int64
 }
 
-// mongoSpans makes a span of each finished command; until then it keeps the
-// collection's name, which only the start tells.
+// command is what only the start of a command tells.
+type command struct {
+	collection string
+	batch      int // documents that it writes; 0: it isn't such a command
+}
+
+// mongoSpans makes a span of each finished command, and remembers it until then.
 type mongoSpans struct {
 	tracer trace.Tracer
 
 	mu       sync.Mutex
-	underWay map[commandKey]string // guarded by mu: the collection
+	underWay map[commandKey]command // guarded by mu
 }
 
 // MongoMonitor makes a client span of each command below a span that is recorded,
-// within the run's bound. Commands' contents aren't among the attributes.
-func MongoMonitor(tracer trace.Tracer) *event.CommandMonitor {
-	m := &mongoSpans{tracer: tracer, underWay: map[commandKey]string{}}
+// within the run's bound. Commands' contents aren't among the attributes. It is nil
+// while tracing is off: for a monitor, the driver copies each command.
+func MongoMonitor(provider trace.TracerProvider) *event.CommandMonitor {
+	if off(provider) {
+		return nil
+	}
+	m := &mongoSpans{tracer: provider.Tracer(scope), underWay: map[commandKey]command{}}
 	return &event.CommandMonitor{
 		Started: m.started,
 		Succeeded: func(ctx context.Context, e *event.CommandSucceededEvent) {
@@ -58,30 +67,47 @@ func (m *mongoSpans) started(ctx context.Context, e *event.CommandStartedEvent) 
 	if field == "getMore" {
 		field = "collection"
 	}
-	collection, _ := e.Command.Lookup(field).StringValueOK()
+	c := command{batch: batchSize(e)}
+	c.collection, _ = e.Command.Lookup(field).StringValueOK()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.underWay) < maxCommands {
-		m.underWay[commandKey{e.ConnectionID, e.RequestID}] = collection
+		m.underWay[commandKey{e.ConnectionID, e.RequestID}] = c
 	}
+}
+
+// batches are the lists of the commands that write several documents.
+var batches = map[string]string{"insert": "documents", "update": "updates", "delete": "deletes"}
+
+func batchSize(e *event.CommandStartedEvent) int {
+	list, ok := batches[e.CommandName]
+	if !ok {
+		return 0
+	}
+	documents, _ := e.Command.Lookup(list).ArrayOK()
+	all, err := documents.Values()
+	if err != nil {
+		return 0
+	}
+	return len(all)
 }
 
 func (m *mongoSpans) finished(ctx context.Context, e *event.CommandFinishedEvent, err error) {
 	key := commandKey{e.ConnectionID, e.RequestID}
 	m.mu.Lock()
-	collection, ok := m.underWay[key]
+	c, ok := m.underWay[key]
 	delete(m.underWay, key)
 	m.mu.Unlock()
-	if !ok || !keep(ctx, e.Duration, err != nil) {
+	if !ok {
 		return
 	}
 	name := e.CommandName
-	if collection != "" {
-		name += " " + collection
+	if c.collection != "" {
+		name += " " + c.collection
 	}
 	now := time.Now()
 	_, span := m.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient),
-		trace.WithTimestamp(now.Add(-e.Duration)), trace.WithAttributes(commandAttributes(e, collection)...))
+		trace.WithTimestamp(now.Add(-e.Duration)), trace.WithAttributes(commandAttributes(e, c)...))
 	if err != nil {
 		span.SetAttributes(errorAttributes(err)...)
 		span.SetStatus(codes.Error, "")
@@ -89,12 +115,15 @@ func (m *mongoSpans) finished(ctx context.Context, e *event.CommandFinishedEvent
 	span.End(trace.WithTimestamp(now))
 }
 
-func commandAttributes(e *event.CommandFinishedEvent, collection string) []attribute.KeyValue {
+func commandAttributes(e *event.CommandFinishedEvent, c command) []attribute.KeyValue {
 	attrs := []attribute.KeyValue{
 		semconv.DBSystemNameMongoDB, semconv.DBOperationName(e.CommandName), semconv.DBNamespace(e.DatabaseName),
 	}
-	if collection != "" {
-		attrs = append(attrs, semconv.DBCollectionName(collection))
+	if c.collection != "" {
+		attrs = append(attrs, semconv.DBCollectionName(c.collection))
+	}
+	if c.batch > 1 { // a batch of one isn't a batch to the conventions
+		attrs = append(attrs, semconv.DBOperationBatchSize(c.batch))
 	}
 	address := e.ConnectionID // "host:port[-3]"
 	if i := strings.LastIndex(address, "[-"); i >= 0 {

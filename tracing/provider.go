@@ -6,17 +6,14 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
-	"sync/atomic"
 
 	"github.com/hashicorp/go-hclog"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/exporters/stdout/stdouttrace"
-	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 )
@@ -31,7 +28,7 @@ const (
 	envEndpoint       = "OTEL_EXPORTER_OTLP_ENDPOINT"
 	envTracesEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 	envSampler        = "OTEL_TRACES_SAMPLER"
-	envAttributes     = "OTEL_RESOURCE_ATTRIBUTES"
+	envSamplerArg     = "OTEL_TRACES_SAMPLER_ARG"
 )
 
 var samplers = []string{
@@ -49,31 +46,81 @@ type Options struct {
 	Log hclog.Logger
 }
 
-// NewProvider returns where spans go according to the standard OTEL_* variables,
-// and what flushes and ends it within its context. Without an exporter or an
-// endpoint among them spans cost nothing and go nowhere. It doesn't connect, and
-// sets no globals.
-func NewProvider(ctx context.Context, o Options) (trace.TracerProvider, func(context.Context) error, error) {
+// scope names what makes the spans.
+const scope = "github.com/sidemirror/sidemirror"
+
+// Provider is where spans go. Its end is Shutdown.
+type Provider struct {
+	trace.TracerProvider
+	*losses
+	sdk *sdktrace.TracerProvider // nil: tracing is off
+	out sdktrace.SpanExporter
+}
+
+// NewProvider returns where spans go according to the standard OTEL_* variables.
+// Without an exporter or an endpoint among them spans cost nothing and go nowhere.
+// It doesn't connect, and sets no globals.
+func NewProvider(ctx context.Context, o Options) (*Provider, error) {
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()
 	}
-	out, err := newExporter(ctx)
-	if err != nil {
-		return nil, nil, err
+	p := &Provider{TracerProvider: noop.NewTracerProvider(), losses: &losses{log: o.Log}}
+	var err error
+	if p.out, err = newExporter(ctx); p.out == nil || err != nil {
+		return p, err
 	}
-	if out == nil {
-		return noop.NewTracerProvider(), func(context.Context) error { return nil }, nil
-	}
-	if s := os.Getenv(envSampler); !slices.Contains(samplers, s) {
-		return nil, nil, unknown(envSampler, s, samplers[1:]...)
+	if err := checkSampler(); err != nil {
+		return nil, err
 	}
 	res, err := describe(ctx, o)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	p := sdktrace.NewTracerProvider(
-		sdktrace.WithBatcher(&reporting{SpanExporter: out, log: o.Log}), sdktrace.WithResource(res))
-	return p, p.Shutdown, nil
+	batches := sdktrace.NewBatchSpanProcessor(&reporting{SpanExporter: p.out, losses: p.losses})
+	p.sdk = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(Bounded(batches)), sdktrace.WithResource(res))
+	p.TracerProvider = p.sdk
+	return p, nil
+}
+
+// Shutdown sends what is left within ctx. What can't be sent is lost, which is
+// logged and nobody's failure.
+func (p *Provider) Shutdown(ctx context.Context) {
+	if p.sdk == nil {
+		return
+	}
+	if err := p.sdk.Shutdown(ctx); err != nil {
+		_ = p.out.Shutdown(ctx) // ends what is being sent
+		p.Handle(fmt.Errorf("send the last spans: %w", err))
+	}
+}
+
+// off reports whether nothing that provider makes is recorded.
+func off(provider trace.TracerProvider) bool {
+	switch p := provider.(type) {
+	case nil:
+		return true
+	case *Provider:
+		return p.sdk == nil
+	case noop.TracerProvider:
+		return true
+	}
+	return false
+}
+
+// checkSampler catches what the SDK would replace by its default.
+func checkSampler() error {
+	name := os.Getenv(envSampler)
+	if !slices.Contains(samplers, name) {
+		return unknown(envSampler, name, samplers[1:]...)
+	}
+	arg := os.Getenv(envSamplerArg)
+	if arg == "" || !strings.HasSuffix(name, "traceidratio") {
+		return nil
+	}
+	if ratio, err := strconv.ParseFloat(arg, 64); err != nil || !(ratio >= 0 && ratio <= 1) {
+		return fmt.Errorf("%s: want a number from 0 to 1, got %q", envSamplerArg, arg)
+	}
+	return nil
 }
 
 // newExporter returns nil if tracing is off.
@@ -138,43 +185,4 @@ func checkEndpoint(name string) error {
 
 func unknown(name, value string, known ...string) error {
 	return fmt.Errorf("%s: unknown value %q; known are %s", name, value, strings.Join(known, ", "))
-}
-
-// describe says what the spans come from.
-func describe(ctx context.Context, o Options) (*resource.Resource, error) {
-	var attrs []attribute.KeyValue
-	add := func(value string, kv func(string) attribute.KeyValue) {
-		if value != "" {
-			attrs = append(attrs, kv(value))
-		}
-	}
-	add(o.ServiceName, semconv.ServiceName)
-	add(o.Version, semconv.ServiceVersion)
-	add(o.Instance, semconv.ServiceInstanceID)
-	add(o.Cluster, semconv.K8SClusterName)
-	res, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithAttributes(attrs...), resource.WithFromEnv())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", envAttributes, err)
-	}
-	return res, nil
-}
-
-// reporting logs changes of an exporter's luck, in place of the SDK's global
-// handler, which would write a line a batch.
-type reporting struct {
-	sdktrace.SpanExporter
-	log     hclog.Logger
-	failing atomic.Bool
-}
-
-func (r *reporting) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
-	err := r.SpanExporter.ExportSpans(ctx, spans)
-	failing := err != nil
-	switch was := r.failing.Swap(failing); {
-	case failing && !was:
-		r.log.Warn("trace export fails, spans are lost", "error", redact(err.Error()))
-	case was && !failing:
-		r.log.Info("trace export works again")
-	}
-	return nil
 }

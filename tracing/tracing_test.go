@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/event"
 	"go.opentelemetry.io/otel/attribute"
@@ -26,7 +27,7 @@ var pods = syncer.Resource{Version: "v1", Name: "pods", Kind: "Pod"}
 
 func recorder() (*tracetest.SpanRecorder, *sdktrace.TracerProvider) {
 	rec := tracetest.NewSpanRecorder()
-	return rec, sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(rec))
+	return rec, sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(tracing.Bounded(rec)))
 }
 
 func named(t *testing.T, rec *tracetest.SpanRecorder, name string) sdktrace.ReadOnlySpan {
@@ -50,7 +51,7 @@ func attributes(s sdktrace.ReadOnlySpan) map[string]string {
 
 func TestTree(t *testing.T) {
 	rec, provider := recorder()
-	o := tracing.NewObserver(provider.Tracer("test"))
+	o := tracing.NewObserver(provider)
 	ctx, endRun := o.StartRun(t.Context(), syncer.RunInfo{ID: "01J", Trigger: "startup"})
 	if got := tracing.TraceID(ctx); len(got) != 32 {
 		t.Errorf("TraceID = %q", got)
@@ -91,7 +92,7 @@ func TestTree(t *testing.T) {
 
 func TestErrorsAreRecordedOnce(t *testing.T) {
 	rec, provider := recorder()
-	o := tracing.NewObserver(provider.Tracer("test"))
+	o := tracing.NewObserver(provider)
 	err := &syncer.SourceError{Reason: syncer.ReasonUnavailable, Err: errors.New("dial mongodb://u:hunter2@db")}
 	ctx, endRun := o.StartRun(t.Context(), syncer.RunInfo{})
 	ctx, endStep := o.StartStep(ctx, syncer.StepSync)
@@ -124,9 +125,9 @@ func TestErrorsAreRecordedOnce(t *testing.T) {
 	}
 
 	_, end := o.StartResource(t.Context(), syncer.Cell{Resource: pods})
-	end(syncer.ResourceResult{Err: &syncer.SourceError{Reason: syncer.ReasonForbidden, Err: errors.New("no")}})
-	if s := rec.Ended()[len(rec.Ended())-1]; s.Status().Code != codes.Error {
-		t.Errorf("forbidden = %v, want an error", s.Status())
+	end(syncer.ResourceResult{GivenUp: true, Err: &syncer.SourceError{Reason: syncer.ReasonForbidden, Err: errors.New("no")}})
+	if s := rec.Ended()[len(rec.Ended())-1]; s.Status().Code != codes.Error || len(s.Events()) != 1 || attributes(s)["error.type"] != "forbidden" {
+		t.Errorf("given up = %v with %v, want an error of its own", s.Status(), s.Events())
 	}
 	_, endRun = o.StartRun(t.Context(), syncer.RunInfo{})
 	endRun(syncer.RunResult{Err: context.Canceled})
@@ -137,7 +138,7 @@ func TestErrorsAreRecordedOnce(t *testing.T) {
 
 func TestStreamFlush(t *testing.T) {
 	rec, provider := recorder()
-	o := tracing.NewObserver(provider.Tracer("test"))
+	o := tracing.NewObserver(provider)
 	_, end := o.StartRun(t.Context(), syncer.RunInfo{})
 	end(syncer.RunResult{})
 	o.StoreWrite(t.Context(), pods, 1, time.Millisecond, nil)
@@ -201,13 +202,12 @@ func command(ctx context.Context, m *event.CommandMonitor, id int64, took time.D
 
 func TestMongo(t *testing.T) {
 	rec, provider := recorder()
-	tracer := provider.Tracer("test")
-	m := tracing.MongoMonitor(tracer)
+	m := tracing.MongoMonitor(provider)
 	command(t.Context(), m, 1, time.Millisecond, nil)
 	if n := len(rec.Ended()); n != 0 {
 		t.Fatalf("without a parent: %d spans", n)
 	}
-	ctx, end := tracing.NewObserver(tracer).StartRun(t.Context(), syncer.RunInfo{})
+	ctx, end := tracing.NewObserver(provider).StartRun(t.Context(), syncer.RunInfo{})
 	for i := range int64(1500) {
 		command(ctx, m, i, time.Millisecond, nil)
 	}
@@ -245,7 +245,7 @@ func TestMongo(t *testing.T) {
 func TestProvider(t *testing.T) {
 	names := []string{
 		"OTEL_SDK_DISABLED", "OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
-		"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_SAMPLER",
+		"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG",
 	}
 	const endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1"
 	for _, tt := range []struct {
@@ -264,6 +264,10 @@ func TestProvider(t *testing.T) {
 		{endpoint + " OTEL_EXPORTER_OTLP_PROTOCOL=http/json", false, "OTEL_EXPORTER_OTLP_PROTOCOL"},
 		{endpoint + " OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=x", false, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"},
 		{endpoint + " OTEL_TRACES_SAMPLER=x", false, "OTEL_TRACES_SAMPLER"},
+		{endpoint + " OTEL_TRACES_SAMPLER=parentbased_always_off", false, ""},
+		{endpoint + " OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=0.0", false, ""},
+		{endpoint + " OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=2", false, "OTEL_TRACES_SAMPLER_ARG"},
+		{endpoint + " OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=NaN", false, "OTEL_TRACES_SAMPLER_ARG"},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT=collector:4317", false, "OTEL_EXPORTER_OTLP_ENDPOINT"},
 	} {
 		t.Run(tt.env, func(t *testing.T) {
@@ -274,7 +278,7 @@ func TestProvider(t *testing.T) {
 				name, value, _ := strings.Cut(pair, "=")
 				t.Setenv(name, value)
 			}
-			p, shutdown, err := tracing.NewProvider(t.Context(), tracing.Options{ServiceName: "s", Version: "1", Cluster: "c"})
+			p, err := tracing.NewProvider(t.Context(), tracing.Options{ServiceName: "s", Version: "1", Cluster: "c"})
 			if tt.wantErr != "" {
 				if err == nil || !strings.HasPrefix(err.Error(), tt.wantErr+":") {
 					t.Fatalf("error = %v, want one of %s", err, tt.wantErr)
@@ -289,9 +293,74 @@ func TestProvider(t *testing.T) {
 				t.Errorf("recording = %v, want %v", span.IsRecording(), tt.on)
 			}
 			span.SetAttributes(attribute.Bool("x", true))
-			if err := shutdown(t.Context()); err != nil { // the span never ended: nothing to send
-				t.Error(err)
+			p.Shutdown(t.Context()) // the span never ended: nothing to send
+			if n := p.ExportErrors(); n != 0 {
+				t.Errorf("%d exports failed, want none", n)
 			}
 		})
+	}
+}
+
+func events(s sdktrace.ReadOnlySpan) []string {
+	var names []string
+	for _, e := range s.Events() {
+		names = append(names, e.Name)
+	}
+	return names
+}
+
+func TestNotesAreEventsWhereTheyExplainSomething(t *testing.T) {
+	rec, provider := recorder()
+	o := tracing.NewObserver(provider)
+	ctx, endRun := o.StartRun(t.Context(), syncer.RunInfo{})
+	inResource, endResource := o.StartResource(ctx, syncer.Cell{Resource: pods})
+	o.Note(inResource, syncer.Note{Kind: syncer.NoteRelist, Why: "expired"})
+	request, span := provider.Tracer("test").Start(t.Context(), "POST /api/v1/sync/pause")
+	o.Note(request, syncer.Note{Kind: syncer.NotePaused, By: "ann", Why: "token=hunter2"})
+	span.End()
+	o.Note(t.Context(), syncer.Note{Kind: syncer.NoteResumed})
+	o.Note(inResource, syncer.Note{Kind: syncer.NoteCheckpoint, ResourceVersion: 7})
+	endResource(syncer.ResourceResult{})
+	endRun(syncer.RunResult{})
+	o.Note(t.Context(), syncer.Note{Kind: syncer.NotePaused}) // while live: there is no span to explain
+	for name, want := range map[string][]string{
+		"sync run":                {"paused", "resumed"},
+		"sync resource pods":      {"relist", "checkpoint"},
+		"POST /api/v1/sync/pause": {"paused"},
+	} {
+		s := named(t, rec, name)
+		if diff := cmp.Diff(want, events(s)); diff != "" {
+			t.Errorf("%s: events (-want +got):\n%s", name, diff)
+		}
+		for _, e := range s.Events() {
+			for _, kv := range e.Attributes {
+				if strings.Contains(kv.Value.String(), "hunter2") {
+					t.Errorf("%s: %s tells a credential", name, e.Name)
+				}
+			}
+		}
+	}
+}
+
+func TestAResyncOutsideOfARunIsLinkedToIt(t *testing.T) {
+	rec, provider := recorder()
+	o := tracing.NewObserver(provider)
+	_, end := o.StartRun(t.Context(), syncer.RunInfo{})
+	end(syncer.RunResult{})
+	_, endResource := o.StartResource(t.Context(), syncer.Cell{Resource: pods})
+	endResource(syncer.ResourceResult{})
+	run, s := named(t, rec, "sync run"), named(t, rec, "sync resource pods")
+	if s.Parent().IsValid() || len(s.Links()) != 1 || s.Links()[0].SpanContext.SpanID() != run.SpanContext().SpanID() {
+		t.Errorf("parent %v, links %v; want a trace of its own, with a link to the run", s.Parent(), s.Links())
+	}
+}
+
+// An id that leads nowhere would be shown as a link.
+func TestATraceThatIsNotSampledHasNoID(t *testing.T) {
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample()))
+	ctx, end := tracing.NewObserver(provider).StartRun(t.Context(), syncer.RunInfo{})
+	defer end(syncer.RunResult{})
+	if trace, span := tracing.TraceID(ctx), tracing.SpanID(ctx); trace != "" || span != "" {
+		t.Errorf("TraceID = %q, SpanID = %q, want none", trace, span)
 	}
 }

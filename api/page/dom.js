@@ -53,6 +53,12 @@ export function width(node, ratio) {
   if (node.style.width !== value) node.style.width = value;
 }
 
+// link is an anchor to a page outside of this one, "" where the address isn't one of
+// the web: whatever else a browser would follow, such as javascript:, isn't made.
+export function link(address, words) {
+  return /^https?:\/\/[^\s]+$/i.test(address || '') ? el('a', { href: address, rel: 'noopener noreferrer', target: '_blank' }, words) : '';
+}
+
 // arrange makes nodes the children of parent after the first `from` ones, in that
 // order, and moves only what isn't where it should be.
 export function arrange(parent, nodes, from = 0) {

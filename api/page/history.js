@@ -1,6 +1,6 @@
 // The past runs: a chart of how long they took, and a table.
 
-import { $, el, svg, text, attribute, hide } from './dom.js';
+import { $, el, svg, text, attribute, hide, link } from './dom.js';
 import { icon } from './icons.js';
 import { number, duration, parse, clock, plural } from './format.js';
 import { outcomes, triggers } from './words.js';
@@ -137,7 +137,7 @@ function markOf(outcome) {
 function row(run, now) {
   const outcome = outcomeOf(run);
   return el('tr', { 'data-outcome': outcome },
-    el('td', { class: 'when' }, el('time', { datetime: run.startTime }, clock(parse(run.startTime), now))),
+    el('td', { class: 'when' }, el('time', { datetime: run.startTime }, link(run.traceUrl, clock(parse(run.startTime), now)) || clock(parse(run.startTime), now))),
     el('td', { class: 'outcome' }, icon(outcomes[outcome].tone), outcomes[outcome].word),
     el('td', { class: 'num' }, duration(run.durationMs)),
     el('td', { class: 'num' }, number(run.objects)),

@@ -1,6 +1,6 @@
 // The head of the page: what the mirror does, how far it is, and how long it takes.
 
-import { $, el, text, attribute, width } from './dom.js';
+import { $, el, text, attribute, width, link } from './dom.js';
 import { setIcon, favicon } from './icons.js';
 import { number, few, bytes, duration, whole, parse, ago, clock, plural, unknown } from './format.js';
 import { tell, triggers, isCancelled } from './words.js';
@@ -146,11 +146,11 @@ let identity = '';
 function renderIdentity(doc) {
   const facts = [
     ['Instance', doc.instance], ['Role', doc.role], ['Run', doc.runId],
-    ['Trigger', triggers[doc.trigger] || doc.trigger], ['Attempt', doc.runId ? String(doc.retry.attempt + 1) : ''], ['Revision', String(doc.revision)],
+    ['Trigger', triggers[doc.trigger] || doc.trigger], ['Attempt', doc.runId ? String(doc.retry.attempt + 1) : ''], ['Trace', doc.traceId, doc.traceUrl], ['Revision', String(doc.revision)],
   ].filter(([, value]) => value);
   const key = JSON.stringify(facts);
   if (key === identity) return;
   identity = key;
-  $('identity').replaceChildren(...facts.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, value))));
+  $('identity').replaceChildren(...facts.map(([name, value, address]) => el('div', {}, el('dt', {}, name), el('dd', {}, link(address, value) || value))));
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -118,7 +119,7 @@ func runsTable(runs []syncer.Run, now time.Time) *table {
 	t := &table{columns: []column{
 		{title: "STARTED", rank: 7}, {title: "AGE"}, {title: "TRIGGER", rank: 5}, {title: "OUTCOME"},
 		{title: "DURATION", right: true, rank: 1}, {title: "PAUSED", right: true, rank: 6}, {title: "OBJECTS", right: true, rank: 2},
-		{title: "FAILED", right: true, rank: 4}, {title: "ERROR", rank: 3},
+		{title: "FAILED", right: true, rank: 4}, {title: "TRACE", rank: 8}, {title: "ERROR", rank: 3},
 	}}
 	for i := range runs {
 		r := &runs[i]
@@ -137,7 +138,7 @@ func runsTable(runs []syncer.Run, now time.Time) *table {
 		t.rows = append(t.rows, []string{
 			r.StartTime.UTC().Format(time.RFC3339), elapsed(now.Sub(r.StartTime)), printable(string(r.Trigger)), printable(outcome),
 			briefly(time.Duration(r.DurationMs) * time.Millisecond), paused, grouped(r.Objects),
-			fmt.Sprintf("%d/%d", failed, len(r.Resources)), printable(text),
+			fmt.Sprintf("%d/%d", failed, len(r.Resources)), printable(cmp.Or(r.TraceURL, r.TraceID)), printable(text),
 		})
 	}
 	return t

@@ -26,7 +26,11 @@ func logProgress(log hclog.Logger) func(*syncer.Status) {
 		if s.Status != syncer.InProgress {
 			return
 		}
-		log.Info("sync progress", "run_id", s.RunID, "trace_id", s.TraceID, "step", s.Step, "state", s.State,
+		traced := log
+		if s.TraceID != "" {
+			traced = log.With("trace_id", s.TraceID)
+		}
+		traced.Info("sync progress", "run_id", s.RunID, "step", s.Step, "state", s.State,
 			"synced_resources", s.SyncedResources, "total_resources", s.TotalResources,
 			"objects", s.Progress.Objects.Synced, "percent", int(s.Progress.Ratio*100))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -30,6 +31,9 @@ func runFacts(s *syncer.Status, now time.Time) [][2]string {
 	facts = append(facts, tookFacts(s)...)
 	if s.RunID != "" {
 		facts = append(facts, [2]string{"Run", runWords(s)})
+	}
+	if trace := cmp.Or(s.TraceURL, s.TraceID); trace != "" {
+		facts = append(facts, [2]string{"Trace", printable(trace)})
 	}
 	if s.Error != nil {
 		facts = append(facts, [2]string{"Error", printable(*s.Error)})

@@ -31,7 +31,7 @@ func statusScreen(s *syncer.Status, now time.Time, width, height int) []string {
 	}
 	facts := runFacts(s, now)
 	const leastCells = 5 // with the title and what stands around it
-	for _, detail := range []string{"Run", "Ended", "History", "Took", "Active", "Started", "Possible"} {
+	for _, detail := range []string{"Trace", "Run", "Ended", "History", "Took", "Active", "Started", "Possible"} {
 		if len(facts)+min(len(s.ResourceStatus)+2, leastCells)+len(rest) <= height {
 			break
 		}

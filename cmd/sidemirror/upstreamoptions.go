@@ -69,13 +69,13 @@ func (o *upstreamOptions) options() api.UpstreamOptions {
 // inFront returns own, or what stands in front of the application and has own in
 // it, with what has to run beside the server.
 func (o *upstreamOptions) inFront(
-	own http.Handler, status func() *syncer.Status, log hclog.Logger,
+	own http.Handler, status func() *syncer.Status, around func(http.Handler) http.Handler, log hclog.Logger,
 ) (http.Handler, func(context.Context) error, error) {
 	if o.url == "" {
 		return own, func(ctx context.Context) error { <-ctx.Done(); return nil }, nil
 	}
 	options := o.options()
-	options.Own, options.Status, options.Log = own, status, log.Named("upstream")
+	options.Own, options.Status, options.Around, options.Log = own, status, around, log.Named("upstream")
 	u, err := api.NewUpstream(options)
 	if err != nil {
 		return nil, nil, fmt.Errorf("--upstream: %w", err)

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.mongodb.org/mongo-driver/v2/event"
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sidemirror/sidemirror/api"
@@ -43,16 +44,16 @@ func newSource(c *connection, transport func(http.RoundTripper) http.RoundTrippe
 	return source, nil
 }
 
-// newStore returns the store that --store names; monitor may be nil.
-func newStore(c *connection, monitor *event.CommandMonitor, log hclog.Logger) (syncer.Store, error) {
+// newStore returns the store that --store names, with its spans.
+func newStore(c *connection, traces trace.TracerProvider, log hclog.Logger) (syncer.Store, error) {
 	if c.Store.MongoURI != "" {
-		return newMongo(c, monitor, log.Named("mongo"))
+		return newMongo(c, tracing.MongoMonitor(traces), log.Named("mongo"))
 	}
 	store, err := sqlite.New(sqlite.Options{Path: c.Store.SQLitePath, Cluster: c.kube.cluster, Log: log.Named("sqlite")})
 	if err != nil {
 		return nil, err
 	}
-	return store, nil
+	return tracing.SQLite(store, traces), nil
 }
 
 // form names how objects are turned into rows. Another key makes other digests,
@@ -81,7 +82,7 @@ func instance() string {
 // serve mirrors and answers until ctx ends or one of the two fails, and returns
 // once everything that it started has ended.
 func (o *runOptions) serve(ctx context.Context, c *connection, server *lateServer, out output) (err error) {
-	provider, endTraces, err := tracing.NewProvider(ctx, tracing.Options{
+	provider, err := tracing.NewProvider(ctx, tracing.Options{
 		ServiceName: "sidemirror", Version: version().Version, Instance: instance(), Cluster: c.kube.cluster, Log: out.log.Named("tracing"),
 	})
 	if err != nil {
@@ -90,28 +91,34 @@ func (o *runOptions) serve(ctx context.Context, c *connection, server *lateServe
 	defer func() {
 		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		err = errors.Join(err, endTraces(within))
+		provider.Shutdown(within)
 	}()
-	tracer := provider.Tracer("github.com/sidemirror/sidemirror")
+	otel.SetErrorHandler(provider) // which tells of what a collector refuses
+	traceURL, err := o.traces.link()
+	if err != nil {
+		return err
+	}
 	source, err := newSource(c, func(rt http.RoundTripper) http.RoundTripper { return tracing.Transport(rt, provider) }, out.log)
 	if err != nil {
 		return err
 	}
-	store, err := newStore(c, tracing.MongoMonitor(tracer), out.log)
+	store, err := newStore(c, provider, out.log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeStore(store)) }()
 	tracker := syncer.NewTracker(syncer.TrackerOptions{Cluster: c.kube.cluster, Instance: instance()})
-	engine, metrics := o.newEngine(c, source, store, tracker, tracer, out.log)
+	engine, metrics := o.newEngine(c, source, store, tracker, provider, out.log)
 	clients, countClient := exporter.NewStreamClients(api.Transports)
-	metrics.MustRegister(clients)
-	own := api.NewHandler(api.Options{
+	metrics.MustRegister(clients, exporter.NewExportErrors(provider.ExportErrors))
+	own := tracing.Handler(api.NewHandler(api.Options{
 		Status: tracker.Status, Changed: tracker.Changed, Push: api.PushOptions{Clients: countClient},
 		Alive: engine.Alive, Metrics: exporter.Handler(metrics, out.log.Named("exporter")), Log: out.log.Named("api"),
 		Control: engine, History: store, Objects: store, Namespaces: tracker.Namespaces, Guard: server.guard,
-	})
-	handler, passOn, err := o.upstream.inFront(own, tracker.Status, out.log)
+		TraceURL: traceURL,
+	}), provider)
+	around := func(next http.Handler) http.Handler { return tracing.Passing(next, provider) }
+	handler, passOn, err := o.upstream.inFront(own, tracker.Status, around, out.log)
 	if err != nil {
 		return err
 	}
@@ -124,13 +131,13 @@ func (o *runOptions) serve(ctx context.Context, c *connection, server *lateServe
 
 // newEngine returns the engine, and its metrics.
 func (o *runOptions) newEngine(
-	c *connection, source syncer.Source, store syncer.Store, tracker *syncer.Tracker, tracer trace.Tracer, log hclog.Logger,
+	c *connection, source syncer.Source, store syncer.Store, tracker *syncer.Tracker, traces trace.TracerProvider, log hclog.Logger,
 ) (*syncer.Engine, *prometheus.Registry) {
 	durations := exporter.NewDurations(tracker.Status)
 	engine := syncer.NewEngine(syncer.Options{
 		Source: source, Store: store, Tracker: tracker, Log: log.Named("syncer"),
 		// Spans come first: their context carries the trace to the histograms' exemplars.
-		Observer: syncer.Observers(tracing.NewObserver(tracer), durations), TraceID: tracing.TraceID,
+		Observer: syncer.Observers(tracing.NewObserver(traces), durations), TraceID: tracing.TraceID, SpanID: tracing.SpanID,
 		Parallel: o.parallel, Form: c.form(),
 	})
 	build := version()
