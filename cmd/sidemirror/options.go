@@ -140,6 +140,7 @@ type runOptions struct {
 	connectOptions
 	auth        authOptions
 	upstream    upstreamOptions
+	metrics     metricsOptions
 	listen      string
 	parallel    int
 	printConfig bool
@@ -149,6 +150,7 @@ func (o *runOptions) addFlags(cmd *cobra.Command) {
 	o.connectOptions.addFlags(cmd)
 	o.auth.addFlags(cmd)
 	o.upstream.addFlags(cmd)
+	o.metrics.addFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`ADDRESS` of the HTTP server")
 	f.IntVar(&o.parallel, "parallel", 4, "`RESOURCES` that are synced side by side")
@@ -168,6 +170,9 @@ func (o *runOptions) validate() error {
 		return fmt.Errorf("--parallel: want 1 or more, got %d", o.parallel)
 	}
 	if err := o.auth.validate(o.listen); err != nil {
+		return err
+	}
+	if err := o.metrics.validate(o.listen); err != nil {
 		return err
 	}
 	return o.upstream.validate(o.listen)

@@ -103,20 +103,26 @@ func (o *runOptions) serve(ctx context.Context, c *connection, server *lateServe
 	}
 	defer func() { err = errors.Join(err, closeStore(store)) }()
 	tracker := syncer.NewTracker(syncer.TrackerOptions{Cluster: c.kube.cluster, Instance: instance()})
-	engine, metrics := o.newEngine(c, source, store, tracker, tracer, out.log)
+	timed, requests := exporter.NewTimedStore(store), exporter.NewRequests()
+	engine, metrics := o.newEngine(c, source, timed, tracker, tracer, out.log)
 	clients, countClient := exporter.NewStreamClients(api.Transports)
-	metrics.MustRegister(clients)
-	own := api.NewHandler(api.Options{
+	metrics.MustRegister(clients, timed, requests)
+	endPush, err := startPush(ctx, metrics, c.kube.cluster, out.log.Named("exporter"))
+	if err != nil {
+		return err
+	}
+	defer endPush()
+	own := requests.Route(api.NewHandler(api.Options{
 		Status: tracker.Status, Changed: tracker.Changed, Push: api.PushOptions{Clients: countClient},
-		Alive: engine.Alive, Metrics: exporter.Handler(metrics, out.log.Named("exporter")), Log: out.log.Named("api"),
-		Control: engine, History: store, Objects: store, Namespaces: tracker.Namespaces, Guard: server.guard,
-	})
+		Alive: engine.Alive, Metrics: server.scraped(exporter.Handler(metrics, out.log.Named("exporter"))), Log: out.log.Named("api"),
+		Control: engine, History: timed, Objects: timed, Namespaces: tracker.Namespaces, Guard: server.guard,
+	}))
 	handler, passOn, err := o.upstream.inFront(own, tracker.Status, out.log)
 	if err != nil {
 		return err
 	}
-	server.use(handler)
-	return together(ctx, engine.Run, server.Run, passOn, func(ctx context.Context) error {
+	server.use(requests.Handler(handler))
+	return together(ctx, engine.Run, server.Run, server.runMetrics, passOn, func(ctx context.Context) error {
 		follow(ctx, out.display, tracker.Status)
 		return nil
 	})
@@ -164,6 +170,7 @@ func together(parent context.Context, all ...func(context.Context) error) error 
 type lateServer struct {
 	*api.Server
 	guard   *api.Guard   // set with the address
+	metrics *lateServer  // answers scrapes in its place; nil is none
 	handler http.Handler // set before Run
 }
 
