@@ -42,6 +42,30 @@ bin/devcluster: $(DEVCLUSTER_SOURCES)
 	cd cmd/devcluster && GOWORK=off go build -buildvcs=false -ldflags '$(KUBE_LDFLAGS)' -o ../../bin/devcluster.new .
 	@mv bin/devcluster.new bin/devcluster
 
+.PHONY: observability-tools
+observability-tools: bin/prometheus bin/promtool bin/alertmanager bin/amtool bin/jaeger ## build what the tests of metrics, alerts and traces run
+
+# Prometheus reads native histograms and exemplars since versions that are newer
+# than those of distributions; its tags leave every discovery out but Kubernetes'.
+bin/prometheus: scripts/tools/prometheus/go.mod scripts/tools/prometheus/go.sum
+	@echo "building bin/prometheus and bin/promtool; the first build takes minutes (6 minutes of CPU time)"
+	@mkdir -p bin
+	cd scripts/tools/prometheus && GOWORK=off go build -buildvcs=false -tags netgo,remove_all_sd,enable_kubernetes_sd \
+		-ldflags '-s -w -X github.com/prometheus/common/version.Version=3.16.0' -o ../../../bin/ tool
+	@touch bin/prometheus
+bin/promtool: bin/prometheus
+	@touch bin/promtool
+
+bin/alertmanager: scripts/tools/alertmanager/go.mod scripts/tools/build.sh
+	@echo "building bin/alertmanager and bin/amtool; the first build takes minutes"
+	scripts/tools/build.sh alertmanager alertmanager=./cmd/alertmanager amtool=./cmd/amtool
+bin/amtool: bin/alertmanager
+	@touch bin/amtool
+
+bin/jaeger: scripts/tools/jaeger/go.mod scripts/tools/build.sh
+	@echo "building bin/jaeger; the first build takes minutes (4 minutes of CPU time)"
+	scripts/tools/build.sh jaeger jaeger=./cmd/all-in-one
+
 ##@ Try
 
 .PHONY: demo
@@ -57,6 +81,14 @@ ifeq ($(RACE),)
 endif
 	SIDEMIRROR_DEVCLUSTER=$(CURDIR)/bin/devcluster go test $(RACE) -timeout 30m $(TESTFLAGS) ./...
 	SIDEMIRROR_SCREENSHOTS=$(CURDIR)/bin/screenshots scripts/each-module.sh go test -timeout 30m $(TESTFLAGS) ./...
+
+# The variables by which those tests find their programs; without them they skip.
+.PHONY: test-observability
+test-observability: devcluster observability-tools ## run the tests that need a real Prometheus, Alertmanager or Jaeger
+	SIDEMIRROR_DEVCLUSTER=$(CURDIR)/bin/devcluster \
+	SIDEMIRROR_PROMETHEUS=$(CURDIR)/bin/prometheus SIDEMIRROR_PROMTOOL=$(CURDIR)/bin/promtool \
+	SIDEMIRROR_ALERTMANAGER=$(CURDIR)/bin/alertmanager SIDEMIRROR_JAEGER=$(CURDIR)/bin/jaeger \
+	scripts/test-observability.sh -timeout 30m $(TESTFLAGS)
 
 .PHONY: browser
 browser: ## install a Chromium for the tests of the page, as root on Debian
@@ -101,6 +133,7 @@ ci: ## everything that a change must pass
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory build
 	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory test-observability
 	@$(MAKE) --no-print-directory fuzz-seeds
 	@$(MAKE) --no-print-directory check-readme
 	@echo "ci: all checks passed"
@@ -113,4 +146,4 @@ clean: ## remove what was built, and the demo's data
 
 .PHONY: help
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-19s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))

@@ -97,13 +97,20 @@ func NewHandler(o Options) http.Handler {
 // read registers a route that is only read from.
 func (a *handler) read(path string, do route) {
 	a.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			newProblem(http.StatusMethodNotAllowed, "this route is read with GET").write(w)
-			return
+		if !writes(w, r) {
+			do(w, r, w.(*response).view)
 		}
-		do(w, r, w.(*response).view)
 	})
+}
+
+// writes answers a request that would change what can only be read.
+func writes(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return false
+	}
+	w.Header().Set("Allow", "GET, HEAD")
+	newProblem(http.StatusMethodNotAllowed, "this route is read with GET").write(w)
+	return true
 }
 
 func notFound(w http.ResponseWriter, _ *http.Request) {

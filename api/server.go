@@ -134,12 +134,12 @@ func remedy(err error) string {
 	_, notFound := errors.AsType[*net.DNSError](err)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return "stop the process that holds it, or choose another address with --listen"
+		return "stop the process that holds it, or choose another address"
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
-		return "ports below 1024 need privileges; choose a higher one with --listen"
+		return "ports below 1024 need privileges; choose a higher one"
 	case errors.Is(err, syscall.EADDRNOTAVAIL), notFound:
-		return "this machine has no such address; use one that it has, or :port for all, with --listen"
+		return "this machine has no such address; use one that it has, or :port for all"
 	default:
-		return "--listen takes host:port or :port, such as 127.0.0.1:8080"
+		return "an address is host:port or :port, such as 127.0.0.1:8080"
 	}
 }

@@ -1,7 +1,7 @@
 package exporter
 
 import (
-	"time"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -23,7 +23,37 @@ const (
 	labelOutcome   = "outcome"
 	labelTrigger   = "trigger"
 	labelTransport = "transport"
+	labelMethod    = "method"
+	labelRoute     = "route"
+	labelCode      = "code"
 )
+
+// Metric is one metric as it is declared, for documents and for those that check
+// queries against what there is.
+type Metric struct {
+	Name   string
+	Type   string // gauge, counter or histogram
+	Help   string
+	Labels []string
+}
+
+// Catalogue lists every metric of this package, in the order of its declaration.
+func Catalogue() []Metric {
+	var all []Metric
+	add := func(name, kind, help string, labels []string) {
+		all = append(all, Metric{Name: namespace + "_" + name, Type: kind, Help: help, Labels: labels})
+	}
+	for _, e := range slices.Concat(runEntries, resourceEntries) {
+		add(e.name, typeNames[e.kind], e.help, e.labels)
+	}
+	for _, t := range timings {
+		add(t.name, "histogram", t.help, t.labels)
+	}
+	for _, p := range processEntries {
+		add(p.name, typeNames[p.kind], p.help, p.labels)
+	}
+	return all
+}
 
 // emit takes one sample of the entry that called it, with its labels' values.
 type emit func(value float64, labels ...string)
@@ -42,6 +72,8 @@ const (
 	gauge   = prometheus.GaugeValue
 	counter = prometheus.CounterValue
 )
+
+var typeNames = map[prometheus.ValueType]string{gauge: "gauge", counter: "counter"}
 
 var runEntries = []entry{
 	{name: "sync_status", kind: gauge, labels: []string{labelStatus},
@@ -131,6 +163,9 @@ var resourceEntries = []entry{
 	{name: "resource_last_event_timestamp_seconds", kind: gauge, labels: []string{labelResource},
 		help:     "When a watch of the resource last delivered an event or bookmark, in Unix time; 0 if none has.",
 		resource: func(t *tally, put emit) { put(seconds(t.lastEventAt), t.label) }},
+	{name: "sync_received_total", kind: counter, labels: []string{labelResource},
+		help:     "Objects that lists and watches delivered; what sync_objects_total adds up to, but for swept and what is in flight.",
+		resource: func(t *tally, put emit) { put(float64(t.counts.Received), t.label) }},
 	{name: "sync_objects_total", kind: counter, labels: []string{labelResource, labelOperation},
 		help: "Objects by what became of them; swept are rows that a complete list no longer had.",
 		resource: func(t *tally, put emit) {
@@ -201,6 +236,8 @@ var (
 	lagBuckets   = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
 	writeBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 	batchBuckets = []float64{1, 5, 10, 25, 50, 100, 250, 500, 1000}
+	httpBuckets  = []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
+	sizeBuckets  = []float64{1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}
 )
 
 // timing is one histogram.
@@ -221,90 +258,65 @@ var (
 	eventLag = timing{"event_lag_seconds",
 		"Time from the receipt of a watch event to the store's acknowledgement.", lagBuckets, []string{labelResource}}
 	storeDuration = timing{"store_operation_duration_seconds",
-		"How long calls of the store took, by outcome.", writeBuckets, []string{labelOperation, labelOutcome}}
+		"How long calls of the store took, by outcome; a read takes as long as its reader.", writeBuckets, []string{labelOperation, labelOutcome}}
 	batchObjects = timing{"store_batch_objects",
 		"Objects in one write to the store.", batchBuckets, []string{labelResource}}
+	requestDuration = timing{"http_request_duration_seconds",
+		"How long requests took until the end of their answer, a stream's included, by route as it is declared.",
+		httpBuckets, []string{labelMethod, labelRoute, labelCode}}
+	responseSize = timing{"http_response_size_bytes",
+		"Bytes of answers as they were sent, without their headers.", sizeBuckets, []string{labelRoute}}
 )
 
-// Native histograms keep about 10 % of precision in at most 160 buckets.
+var timings = []timing{
+	runDuration, stepDuration, resourceDuration, eventLag, storeDuration, batchObjects, requestDuration, responseSize,
+}
+
+// plain is a metric that is neither read from the snapshot nor a histogram.
+type plain struct {
+	name, help string
+	kind       prometheus.ValueType
+	labels     []string
+}
+
+var (
+	runsTotal = plain{"sync_runs_total",
+		"Runs that ended, by outcome and by what started them.", counter, []string{labelOutcome, labelTrigger}}
+	heartbeat = plain{"heartbeat_timestamp_seconds",
+		"When the engine's loops were last seen to turn, in Unix time; 0 before they began.", gauge, nil}
+	streamClients = plain{"stream_clients",
+		"Clients that follow the status now, by what serves them.", gauge, []string{labelTransport}}
+	requestsInFlight = plain{"http_requests_in_flight",
+		"Requests that are being answered now, streams included.", gauge, nil}
+	exportErrors = plain{"otel_export_errors_total",
+		"Exports over OTLP that failed, in whole or in part; what they held is lost.", counter, []string{"signal"}}
+	buildInfo = plain{"build_info",
+		"Always 1; the labels say which build this is.", gauge, []string{"version", "revision", "goversion"}}
+)
+
+var processEntries = []plain{runsTotal, heartbeat, streamClients, requestsInFlight, exportErrors, buildInfo}
+
+// operations of the store, named after the methods of [syncer.Store].
 const (
-	nativeFactor     = 1.1
-	nativeBuckets    = 160
-	nativeResetAfter = time.Hour
+	opPrepare           = "prepare"
+	opFinishFill        = "finish_fill"
+	opResources         = "resources"
+	opDrop              = "drop"
+	opVersions          = "versions"
+	opWrite             = "write"
+	opCount             = "count"
+	opRead              = "read"
+	opCheckpoints       = "checkpoints"
+	opSaveCheckpoints   = "save_checkpoints"
+	opDeleteCheckpoints = "delete_checkpoints"
+	opControl           = "control"
+	opSaveControl       = "save_control"
+	opSaveRun           = "save_run"
+	opRuns              = "runs"
+	opNextEpoch         = "next_epoch"
 )
 
-func (t timing) vec() *prometheus.HistogramVec {
-	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: namespace, Name: t.name, Help: t.help, Buckets: t.buckets,
-		NativeHistogramBucketFactor:     nativeFactor,
-		NativeHistogramMaxBucketNumber:  nativeBuckets,
-		NativeHistogramMinResetDuration: nativeResetAfter,
-	}, t.labels)
-}
-
-func runsCounter() *prometheus.CounterVec {
-	return prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: namespace, Name: "sync_runs_total",
-		Help: "Runs that ended, by outcome and by what started them.",
-	}, []string{labelOutcome, labelTrigger})
-}
-
-// NewHeartbeat returns a gauge of when the engine's loops were last seen to turn,
-// which isn't a fact of the state: it goes on while nothing changes.
-func NewHeartbeat(last func() time.Time) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Namespace: namespace, Name: "heartbeat_timestamp_seconds",
-		Help: "When the engine's loops were last seen to turn, in Unix time; 0 before they began.",
-	}, func() float64 {
-		if at := last(); !at.IsZero() {
-			return seconds(&at)
-		}
-		return 0
-	})
-}
-
-// NewStreamClients returns a gauge of the clients that follow the status, which
-// add changes; transports are all that there are.
-func NewStreamClients(transports []string) (c prometheus.Collector, add func(transport string, change int)) {
-	clients := prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Namespace: namespace, Name: "stream_clients",
-		Help: "Clients that follow the status now, by what serves them.",
-	}, []string{labelTransport})
-	for _, transport := range transports {
-		clients.WithLabelValues(transport)
-	}
-	return clients, func(transport string, change int) { clients.WithLabelValues(transport).Add(float64(change)) }
-}
-
-// NewExportErrors returns a counter of exports of telemetry that failed, which
-// traces counts.
-func NewExportErrors(traces func() uint64) prometheus.Collector {
-	return prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Namespace: namespace, Name: "otel_export_errors_total",
-		Help:        "Exports over OTLP that failed, in whole or in part; what they held is lost.",
-		ConstLabels: prometheus.Labels{"signal": "traces"},
-	}, func() float64 { return float64(traces()) })
-}
-
-// NewBuildInfo returns a gauge that is always 1 and says which build this is.
-func NewBuildInfo(version, revision, goVersion string) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Namespace: namespace, Name: "build_info",
-		Help:        "Always 1; the labels say which build this is.",
-		ConstLabels: prometheus.Labels{"version": version, "revision": revision, "goversion": goVersion},
-	}, func() float64 { return 1 })
-}
-
-func boolean(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-func seconds(t *time.Time) float64 {
-	if t == nil {
-		return 0
-	}
-	return float64(t.UnixMilli()) / 1000
+var operations = []string{
+	opPrepare, opFinishFill, opResources, opDrop, opVersions, opWrite, opCount, opRead,
+	opCheckpoints, opSaveCheckpoints, opDeleteCheckpoints, opControl, opSaveControl, opSaveRun, opRuns, opNextEpoch,
 }

@@ -19,8 +19,10 @@ import (
 type Durations struct {
 	status func() *syncer.Status
 
-	runs                                          *prometheus.CounterVec
-	run, step, resource, lag, store, batchObjects *prometheus.HistogramVec
+	runs                                   *prometheus.CounterVec
+	run, step, resource, lag, batchObjects *prometheus.HistogramVec
+
+	newest atomic.Pointer[prometheus.Labels] // the trace of the newest run as an exemplar; nil is none
 
 	mu         sync.Mutex                                     // taken by whoever adds to byResource
 	byResource atomic.Pointer[map[resourceKey]*resourceTimes] // replaced, never changed
@@ -34,6 +36,13 @@ type resourceKey struct{ group, name string }
 type resourceTimes struct {
 	label      string
 	lag, batch prometheus.Observer
+	exemplarAt atomic.Int64 // when lag got its last exemplar, in Unix seconds
+}
+
+// due reports, to one caller a second, that lag may have another exemplar.
+func (t *resourceTimes) due(now time.Time) bool {
+	last, second := t.exemplarAt.Load(), now.Unix()
+	return second > last && t.exemplarAt.CompareAndSwap(last, second)
 }
 
 var (
@@ -45,15 +54,14 @@ var (
 // are configured, so that both collectors give the same ones a label.
 func NewDurations(status func() *syncer.Status) *Durations {
 	d := &Durations{
-		status: status, runs: runsCounter(),
+		status: status, runs: prometheus.NewCounterVec(prometheus.CounterOpts(runsTotal.opts()), runsTotal.labels),
 		run: runDuration.vec(), step: stepDuration.vec(), resource: resourceDuration.vec(),
-		lag: eventLag.vec(), store: storeDuration.vec(), batchObjects: batchObjects.vec(),
+		lag: eventLag.vec(), batchObjects: batchObjects.vec(),
 		labels: map[string]*resourceTimes{},
 	}
 	d.byResource.Store(&map[resourceKey]*resourceTimes{})
 	for _, outcome := range outcomes {
 		d.run.WithLabelValues(outcome)
-		d.store.WithLabelValues("write", outcome)
 		for _, trigger := range syncer.Triggers {
 			d.runs.WithLabelValues(outcome, string(trigger))
 		}
@@ -67,7 +75,7 @@ func NewDurations(status func() *syncer.Status) *Durations {
 }
 
 func (d *Durations) collectors() []prometheus.Collector {
-	return []prometheus.Collector{d.runs, d.run, d.step, d.resource, d.lag, d.store, d.batchObjects}
+	return []prometheus.Collector{d.runs, d.run, d.step, d.resource, d.lag, d.batchObjects}
 }
 
 // Describe implements [prometheus.Collector].
@@ -87,6 +95,7 @@ func (d *Durations) Collect(ch chan<- prometheus.Metric) {
 // StartRun implements [syncer.Observer].
 func (d *Durations) StartRun(ctx context.Context, run syncer.RunInfo) (context.Context, func(syncer.RunResult)) {
 	began := time.Now()
+	d.newest.Store(exemplar(ctx))
 	return ctx, func(result syncer.RunResult) {
 		outcome := outcomeOf(result.Err)
 		d.runs.WithLabelValues(outcome, string(run.Trigger)).Inc()
@@ -112,15 +121,22 @@ func (d *Durations) StartResource(ctx context.Context, cell syncer.Cell) (contex
 	}
 }
 
-// StoreWrite implements [syncer.Observer].
-func (d *Durations) StoreWrite(ctx context.Context, r syncer.Resource, ops int, took time.Duration, err error) {
-	observe(ctx, d.store.WithLabelValues("write", outcomeOf(err)), took.Seconds())
+// StoreWrite implements [syncer.Observer]; how long it took is told by [TimedStore].
+func (d *Durations) StoreWrite(ctx context.Context, r syncer.Resource, ops int, _ time.Duration, _ error) {
 	observe(ctx, d.of(r).batch, float64(ops))
 }
 
-// EventStored implements [syncer.Observer]; it doesn't allocate.
+// EventStored implements [syncer.Observer]. It doesn't allocate, but for one exemplar
+// a second: a watch has no trace of its own, so that it is the run's that it goes on from.
 func (d *Durations) EventStored(r syncer.Resource, took time.Duration) {
-	d.of(r).lag.Observe(took.Seconds())
+	t := d.of(r)
+	if run := d.newest.Load(); run != nil && t.due(time.Now()) {
+		if lag, ok := t.lag.(prometheus.ExemplarObserver); ok {
+			lag.ObserveWithExemplar(took.Seconds(), *run)
+			return
+		}
+	}
+	t.lag.Observe(took.Seconds())
 }
 
 // Note implements [syncer.Observer]: what it tells isn't a duration.
@@ -176,13 +192,23 @@ func (d *Durations) owned() int {
 
 // observe adds v, with the trace as its exemplar if there is one that is kept.
 func observe(ctx context.Context, h prometheus.Observer, v float64) {
-	span := trace.SpanContextFromContext(ctx)
+	labels := exemplar(ctx)
 	with, ok := h.(prometheus.ExemplarObserver)
-	if !ok || !span.IsSampled() || !span.HasTraceID() {
+	if labels == nil || !ok {
 		h.Observe(v)
 		return
 	}
-	with.ObserveWithExemplar(v, prometheus.Labels{"trace_id": span.TraceID().String()})
+	with.ObserveWithExemplar(v, *labels)
+}
+
+// exemplar names the trace that ctx belongs to; nil if there is none, or one that
+// isn't kept.
+func exemplar(ctx context.Context) *prometheus.Labels {
+	span := trace.SpanContextFromContext(ctx)
+	if !span.IsSampled() || !span.HasTraceID() {
+		return nil
+	}
+	return &prometheus.Labels{"trace_id": span.TraceID().String()}
 }
 
 func outcomeOf(err error) string {

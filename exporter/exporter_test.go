@@ -9,8 +9,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	dto "github.com/prometheus/client_model/go"
@@ -28,7 +30,7 @@ func cells(n int) *syncer.Status {
 			s.ResourceStatus = append(s.ResourceStatus, syncer.ResourceStatus{
 				Name: fmt.Sprintf("r%d.example.com", i), Namespace: namespace,
 				Status: syncer.ResourceCompleted, Objects: 10, TotalBytes: 100,
-				Counts: syncer.Counts{Created: 1, Updated: 2, Swept: 3},
+				Counts: syncer.Counts{Received: 3, Created: 1, Updated: 2, Swept: 3},
 				Errors: map[syncer.Reason]int64{syncer.ReasonForbidden: 1, "novel": 2},
 				Watch:  syncer.Watch{State: syncer.WatchConnected},
 			})
@@ -145,6 +147,7 @@ func TestNamespacesAreSummed(t *testing.T) {
 	}{
 		{"sync_resource_objects", resource, 20},
 		{"sync_bytes_total", resource, 200},
+		{"sync_received_total", resource, 6},
 		{"sync_objects_total", "operation=created", 2},
 		{"sync_objects_total", "operation=updated", 4},
 		{"sync_objects_total", "operation=swept", 6},
@@ -271,6 +274,47 @@ func TestEventStoredDoesNotAllocate(t *testing.T) {
 	if got := testing.AllocsPerRun(1000, func() { d.EventStored(r, time.Millisecond) }); got != 0 {
 		t.Errorf("allocations = %v, want 0", got)
 	}
+}
+
+// kept is a context of a run whose trace is sampled, or isn't.
+func kept(ctx context.Context, id byte, flags trace.TraceFlags) context.Context {
+	return trace.ContextWithSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{id}, SpanID: trace.SpanID{1}, TraceFlags: flags,
+	}))
+}
+
+func TestLagNamesTheTraceOfTheNewestRunOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg, d := registry(t, cells(1))
+		r := syncer.Resource{Group: "example.com", Name: "r0"}
+		// expect stores an event in each of three buckets.
+		expect := func(when string, want ...string) {
+			t.Helper()
+			for _, took := range []time.Duration{time.Millisecond, time.Second, time.Minute} {
+				d.EventStored(r, took)
+			}
+			var got []string
+			for _, m := range gather(t, reg)["event_lag_seconds"].GetMetric() {
+				for _, b := range m.GetHistogram().GetBucket() {
+					for _, l := range b.GetExemplar().GetLabel() {
+						got = append(got, l.GetValue()[:2])
+					}
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("exemplars %s (-want +got):\n%s", when, diff)
+			}
+		}
+		expect("without a trace")
+		d.StartRun(kept(t.Context(), 4, trace.FlagsSampled), syncer.RunInfo{})
+		expect("in the first second", "04")
+		expect("in the same second", "04")
+		d.StartRun(kept(t.Context(), 5, 0), syncer.RunInfo{})
+		time.Sleep(time.Second)
+		expect("with a trace that isn't kept", "04")
+		d.StartRun(kept(t.Context(), 6, trace.FlagsSampled), syncer.RunInfo{})
+		expect("with another trace", "06")
+	})
 }
 
 func BenchmarkScrape100(b *testing.B) {

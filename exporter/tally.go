@@ -104,6 +104,7 @@ func addReasons(sums []int64, counts map[syncer.Reason]int64) {
 }
 
 func (t *tally) addCounts(c syncer.Counts) {
+	t.counts.Received += c.Received
 	t.counts.Created += c.Created
 	t.counts.Updated += c.Updated
 	t.counts.Unchanged += c.Unchanged

@@ -58,6 +58,15 @@ END {
 		alone("  the same rows by plain inserts", "Inserts")
 		alone("  the same JSON into a plain file", "File")
 	}
+	sc = "sidemirror.FirstSyncScraped"
+	if (have(sc)) {
+		row("a scrape during the first sync, the slowest", sprintf("%.1f ms, %.0f KiB", value[sc, "slowest-scrape-ms"], value[sc, "scrape-KiB"]), \
+			"", "", "below 50 ms and 1 MiB")
+		row("  the sync, with a scrape each second", sprintf("%.2f s", value[sc, "scraped-sync-s"]), \
+			sprintf("without: %.2f s", value[sc, "never-sync-s"]), times(value[sc, "scraped-sync-s"], value[sc, "never-sync-s"]), "at most 1.01")
+		row("  CPU time", sprintf("%.2f s", value[sc, "scraped-cpu-s"]), \
+			sprintf("without: %.2f s", value[sc, "never-cpu-s"]), times(value[sc, "scraped-cpu-s"], value[sc, "never-cpu-s"]), "")
+	}
 	for (i = 1; i <= npeaks; i++) {
 		p = peaks[i]
 		size = p

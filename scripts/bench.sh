@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bench=${1:-.}
-long='^Benchmark(FirstSync|FirstSyncWithClients|PeakMemory)$'
+long='^Benchmark(FirstSync|FirstSyncWithClients|FirstSyncScraped|PeakMemory)$'
 out=bin/bench.txt
 mkdir -p bin
 

@@ -4,12 +4,13 @@
 #   scripts/each-module.sh go test ./...
 #
 # Modules of their own keep what only tests need out of the product's go.mod.
+# Those in scripts/tools only pin programs and have no packages.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 modules=$(scripts/files.sh '*go.mod')
 for module in $modules; do
-	[[ $module != go.mod ]] || continue
+	[[ $module != go.mod && $module != scripts/tools/* ]] || continue
 	dir=$(dirname "$module")
 	echo "$dir: $*"
 	(cd "$dir" && GOWORK=off "$@")

@@ -141,6 +141,7 @@ type runOptions struct {
 	auth        authOptions
 	upstream    upstreamOptions
 	traces      traceOptions
+	metrics     metricsOptions
 	listen      string
 	parallel    int
 	printConfig bool
@@ -151,6 +152,7 @@ func (o *runOptions) addFlags(cmd *cobra.Command) {
 	o.auth.addFlags(cmd)
 	o.upstream.addFlags(cmd)
 	o.traces.addFlags(cmd)
+	o.metrics.addFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`ADDRESS` of the HTTP server")
 	f.IntVar(&o.parallel, "parallel", 4, "`RESOURCES` that are synced side by side")
@@ -173,6 +175,9 @@ func (o *runOptions) validate() error {
 		return err
 	}
 	if _, err := o.traces.link(); err != nil {
+		return err
+	}
+	if err := o.metrics.validate(o.listen); err != nil {
 		return err
 	}
 	return o.upstream.validate(o.listen)

@@ -65,6 +65,9 @@ func (o *runOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if err := o.metrics.listenBeside(cmd.Context(), server, out.log.Named("metrics")); err != nil {
+		return err
+	}
 	for _, name := range unknownVariables(cmd.Root(), os.Environ()) {
 		out.log.Warn("unknown environment variable", "name", name)
 	}

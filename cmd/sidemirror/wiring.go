@@ -108,22 +108,28 @@ func (o *runOptions) serve(ctx context.Context, c *connection, server *lateServe
 	}
 	defer func() { err = errors.Join(err, closeStore(store)) }()
 	tracker := syncer.NewTracker(syncer.TrackerOptions{Cluster: c.kube.cluster, Instance: instance()})
-	engine, metrics := o.newEngine(c, source, store, tracker, provider, out.log)
+	timed, requests := exporter.NewTimedStore(store), exporter.NewRequests()
+	engine, metrics := o.newEngine(c, source, timed, tracker, provider, out.log)
 	clients, countClient := exporter.NewStreamClients(api.Transports)
-	metrics.MustRegister(clients, exporter.NewExportErrors(provider.ExportErrors))
-	own := tracing.Handler(api.NewHandler(api.Options{
+	metrics.MustRegister(clients, timed, requests, exporter.NewExportErrors(provider.ExportErrors))
+	endPush, err := startPush(ctx, metrics, c.kube.cluster, out.log.Named("exporter"))
+	if err != nil {
+		return err
+	}
+	defer endPush()
+	own := tracing.Handler(requests.Route(api.NewHandler(api.Options{
 		Status: tracker.Status, Changed: tracker.Changed, Push: api.PushOptions{Clients: countClient},
-		Alive: engine.Alive, Metrics: exporter.Handler(metrics, out.log.Named("exporter")), Log: out.log.Named("api"),
-		Control: engine, History: store, Objects: store, Namespaces: tracker.Namespaces, Guard: server.guard,
+		Alive: engine.Alive, Metrics: server.scraped(exporter.Handler(metrics, out.log.Named("exporter"))), Log: out.log.Named("api"),
+		Control: engine, History: timed, Objects: timed, Namespaces: tracker.Namespaces, Guard: server.guard,
 		TraceURL: traceURL,
-	}), provider)
+	})), provider)
 	around := func(next http.Handler) http.Handler { return tracing.Passing(next, provider) }
 	handler, passOn, err := o.upstream.inFront(own, tracker.Status, around, out.log)
 	if err != nil {
 		return err
 	}
-	server.use(handler)
-	return together(ctx, engine.Run, server.Run, passOn, func(ctx context.Context) error {
+	server.use(requests.Handler(handler))
+	return together(ctx, engine.Run, server.Run, server.runMetrics, passOn, func(ctx context.Context) error {
 		follow(ctx, out.display, tracker.Status)
 		return nil
 	})
@@ -171,6 +177,7 @@ func together(parent context.Context, all ...func(context.Context) error) error 
 type lateServer struct {
 	*api.Server
 	guard   *api.Guard   // set with the address
+	metrics *lateServer  // answers scrapes in its place; nil is none
 	handler http.Handler // set before Run
 }
 
