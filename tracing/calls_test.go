@@ -33,7 +33,7 @@ func TestURLsAreShownWithoutWhatTheyAskFor(t *testing.T) {
 	}), provider)
 	ctx, span := provider.Tracer("test").Start(t.Context(), "parent")
 	const asked = "https://me:hunter2@kube:6443/api/v1/pods?continue=hunter2&labelSelector=a%3Dhunter2&limit=500&resourceVersion=7&x=hunter2"
-	r, err := http.NewRequestWithContext(ctx, "GET", asked, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, asked, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestSpansOfRequestsAreBoundedAndFavourTheSlowAndTheFailed(t *testing.T) {
 		}), provider)
 		ctx, end := tracing.NewObserver(provider).StartRun(t.Context(), syncer.RunInfo{})
 		get := func(path string) {
-			r, err := http.NewRequestWithContext(ctx, "GET", "http://kube"+path, nil)
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://kube"+path, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -101,25 +101,40 @@ func TestSpansOfRequestsAreBoundedAndFavourTheSlowAndTheFailed(t *testing.T) {
 
 func TestMongoDBBatchesSayTheirSize(t *testing.T) {
 	rec, provider := recorder()
-	m := tracing.MongoMonitor(provider)
+	s, store := newServer(provider)
 	ctx, span := provider.Tracer("test").Start(t.Context(), "parent")
 	defer span.End()
-	for name, doc := range map[string]bson.D{
-		"update": {{Key: "update", Value: "pods"}, {Key: "updates", Value: bson.A{bson.D{}, bson.D{}, bson.D{}}}},
-		"delete": {{Key: "delete", Value: "pods"}, {Key: "deletes", Value: bson.A{bson.D{}}}},
-		"find":   {{Key: "find", Value: "pods"}},
+	var got []string
+	for _, reply := range []bson.D{
+		{{Key: "ok", Value: 1}, {Key: "n", Value: int32(3)}},
+		{{Key: "ok", Value: 1}, {Key: "n", Value: int32(1)}},
+		{{Key: "ok", Value: 1}, {Key: "n", Value: int64(2)}, {Key: "writeErrors", Value: bson.A{bson.D{}, bson.D{}}}},
+		{{Key: "ok", Value: 1}},
 	} {
-		raw, err := bson.Marshal(doc)
-		if err != nil {
+		s.reply = reply
+		if _, err := store.Write(ctx, pods, nil); err != nil {
 			t.Fatal(err)
 		}
-		m.Started(ctx, &event.CommandStartedEvent{Command: raw, CommandName: name, RequestID: 1})
-		m.Succeeded(ctx, &event.CommandSucceededEvent{CommandFinishedEvent: event.CommandFinishedEvent{CommandName: name, RequestID: 1}})
+		got = append(got, attributes(rec.Ended()[len(rec.Ended())-1])["db.operation.batch.size"])
 	}
-	for name, want := range map[string]string{"update pods": "3", "delete pods": "", "find pods": ""} {
-		if got := attributes(named(t, rec, name))["db.operation.batch.size"]; got != want {
-			t.Errorf("%s: batch size %q, want %q", name, got, want)
-		}
+	if diff := cmp.Diff([]string{"3", "", "4", ""}, got); diff != "" {
+		t.Errorf("batch sizes (-want +got):\n%s", diff)
+	}
+	if s.monitor.Started != nil {
+		t.Error("the start of commands is listened to, for which the driver copies each")
+	}
+}
+
+// What isn't about one resource is named after the database.
+func TestMongoDBCommandsOutsideOfACollection(t *testing.T) {
+	rec, provider := recorder()
+	ctx, span := provider.Tracer("test").Start(t.Context(), "parent")
+	defer span.End()
+	tracing.MongoMonitor(provider).Succeeded(ctx, &event.CommandSucceededEvent{
+		CommandFinishedEvent: event.CommandFinishedEvent{CommandName: "listCollections", DatabaseName: "k8s"},
+	})
+	if got := attributes(named(t, rec, "listCollections k8s")); got["db.namespace"] != "k8s" || got["db.collection.name"] != "" {
+		t.Errorf("attributes %v", got)
 	}
 }
 

@@ -146,7 +146,7 @@ func TestStatusesLeaveWithoutCredentials(t *testing.T) {
 		return nil, errors.New("proxyconnect https://me:hunter2@proxy: refused")
 	}), provider)
 	ctx, span := provider.Tracer("test").Start(t.Context(), "parent")
-	r, err := http.NewRequestWithContext(ctx, "GET", "http://kube/", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://kube/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,12 +1,12 @@
 package tracing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/event"
@@ -15,99 +15,108 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sidemirror/sidemirror/syncer"
 )
 
-// maxCommands bounds the commands that are followed at the same time.
-const maxCommands = 1024
+// target is what calls of a store are about. The driver would tell it of each command,
+// at the price of a copy of the command: in a first sync, of all that is mirrored.
+type target struct{}
 
-// commandKey identifies a command that is under way.
-type commandKey struct {
-	connection string
-	request    int64
+// mongoTargets puts into contexts what the commands below are about.
+type mongoTargets struct{ syncer.Store }
+
+// MongoDB returns store, which says in its contexts to [MongoMonitor] which collection
+// its commands are about. While tracing is off it is store itself.
+func MongoDB(store syncer.Store, provider trace.TracerProvider) syncer.Store {
+	if off(provider) {
+		return store
+	}
+	return &mongoTargets{store}
 }
 
-// command is what only the start of a command tells.
-type command struct {
-	collection string
-	batch      int // documents that it writes; 0: it isn't such a command
+func about(ctx context.Context, r syncer.Resource) context.Context {
+	return context.WithValue(ctx, target{}, r.String())
 }
 
-// mongoSpans makes a span of each finished command, and remembers it until then.
-type mongoSpans struct {
-	tracer trace.Tracer
-
-	mu       sync.Mutex
-	underWay map[commandKey]command // guarded by mu
+// Prepare implements [syncer.Store].
+func (s *mongoTargets) Prepare(ctx context.Context, r syncer.Resource) error {
+	return s.Store.Prepare(about(ctx, r), r)
 }
+
+// FinishFill implements [syncer.Store].
+func (s *mongoTargets) FinishFill(ctx context.Context, r syncer.Resource) error {
+	return s.Store.FinishFill(about(ctx, r), r)
+}
+
+// Count implements [syncer.Store].
+func (s *mongoTargets) Count(ctx context.Context, cell syncer.Cell) (int64, error) {
+	return s.Store.Count(about(ctx, cell.Resource), cell)
+}
+
+// Versions implements [syncer.Store].
+func (s *mongoTargets) Versions(
+	ctx context.Context, r syncer.Resource, after, before string, limit int, dst []syncer.Version,
+) ([]syncer.Version, error) {
+	return s.Store.Versions(about(ctx, r), r, after, before, limit, dst)
+}
+
+// Write implements [syncer.Store].
+func (s *mongoTargets) Write(ctx context.Context, r syncer.Resource, ops []syncer.Op) (syncer.WriteResult, error) {
+	return s.Store.Write(about(ctx, r), r, ops)
+}
+
+// Read implements [syncer.Store].
+func (s *mongoTargets) Read(ctx context.Context, r syncer.Resource, q syncer.Query, yield func(*syncer.Object) error) error {
+	return s.Store.Read(about(ctx, r), r, q, yield)
+}
+
+// mongoSpans makes a span of each finished command.
+type mongoSpans struct{ tracer trace.Tracer }
 
 // MongoMonitor makes a client span of each command below a span that is recorded,
 // within the run's bound. Commands' contents aren't among the attributes. It is nil
-// while tracing is off: for a monitor, the driver copies each command.
+// while tracing is off.
 func MongoMonitor(provider trace.TracerProvider) *event.CommandMonitor {
 	if off(provider) {
 		return nil
 	}
-	m := &mongoSpans{tracer: provider.Tracer(scope), underWay: map[commandKey]command{}}
-	return &event.CommandMonitor{
-		Started: m.started,
+	m := &mongoSpans{tracer: provider.Tracer(scope)}
+	return &event.CommandMonitor{ // without Started, for which commands are copied
 		Succeeded: func(ctx context.Context, e *event.CommandSucceededEvent) {
-			m.finished(ctx, &e.CommandFinishedEvent, nil)
+			m.finished(ctx, &e.CommandFinishedEvent, written(e), nil)
 		},
 		Failed: func(ctx context.Context, e *event.CommandFailedEvent) {
-			m.finished(ctx, &e.CommandFinishedEvent, e.Failure)
+			m.finished(ctx, &e.CommandFinishedEvent, 0, e.Failure)
 		},
 	}
 }
 
-func (m *mongoSpans) started(ctx context.Context, e *event.CommandStartedEvent) {
+// written is how many documents the batch of a write had: those that the server took,
+// and those that it refused one by one. Deletes of what isn't there are neither.
+func written(e *event.CommandSucceededEvent) int {
+	switch e.CommandName {
+	case "insert", "update", "delete":
+	default:
+		return 0
+	}
+	taken, _ := e.Reply.Lookup("n").AsInt64OK()
+	errs, _ := e.Reply.Lookup("writeErrors").ArrayOK()
+	refused, err := errs.Values()
+	if err != nil {
+		return int(taken)
+	}
+	return int(taken) + len(refused)
+}
+
+func (m *mongoSpans) finished(ctx context.Context, e *event.CommandFinishedEvent, batch int, err error) {
 	if !trace.SpanFromContext(ctx).IsRecording() {
 		return
 	}
-	field := e.CommandName
-	if field == "getMore" {
-		field = "collection"
-	}
-	c := command{batch: batchSize(e)}
-	c.collection, _ = e.Command.Lookup(field).StringValueOK()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.underWay) < maxCommands {
-		m.underWay[commandKey{e.ConnectionID, e.RequestID}] = c
-	}
-}
-
-// batches are the lists of the commands that write several documents.
-var batches = map[string]string{"insert": "documents", "update": "updates", "delete": "deletes"}
-
-func batchSize(e *event.CommandStartedEvent) int {
-	list, ok := batches[e.CommandName]
-	if !ok {
-		return 0
-	}
-	documents, _ := e.Command.Lookup(list).ArrayOK()
-	all, err := documents.Values()
-	if err != nil {
-		return 0
-	}
-	return len(all)
-}
-
-func (m *mongoSpans) finished(ctx context.Context, e *event.CommandFinishedEvent, err error) {
-	key := commandKey{e.ConnectionID, e.RequestID}
-	m.mu.Lock()
-	c, ok := m.underWay[key]
-	delete(m.underWay, key)
-	m.mu.Unlock()
-	if !ok {
-		return
-	}
-	name := e.CommandName
-	if c.collection != "" {
-		name += " " + c.collection
-	}
+	collection, _ := ctx.Value(target{}).(string)
 	now := time.Now()
-	_, span := m.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient),
-		trace.WithTimestamp(now.Add(-e.Duration)), trace.WithAttributes(commandAttributes(e, c)...))
+	_, span := m.tracer.Start(ctx, e.CommandName+" "+cmp.Or(collection, e.DatabaseName), trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithTimestamp(now.Add(-e.Duration)), trace.WithAttributes(commandAttributes(e, collection, batch)...))
 	if err != nil {
 		span.SetAttributes(errorAttributes(err)...)
 		span.SetStatus(codes.Error, "")
@@ -115,15 +124,15 @@ func (m *mongoSpans) finished(ctx context.Context, e *event.CommandFinishedEvent
 	span.End(trace.WithTimestamp(now))
 }
 
-func commandAttributes(e *event.CommandFinishedEvent, c command) []attribute.KeyValue {
+func commandAttributes(e *event.CommandFinishedEvent, collection string, batch int) []attribute.KeyValue {
 	attrs := []attribute.KeyValue{
 		semconv.DBSystemNameMongoDB, semconv.DBOperationName(e.CommandName), semconv.DBNamespace(e.DatabaseName),
 	}
-	if c.collection != "" {
-		attrs = append(attrs, semconv.DBCollectionName(c.collection))
+	if collection != "" {
+		attrs = append(attrs, semconv.DBCollectionName(collection))
 	}
-	if c.batch > 1 { // a batch of one isn't a batch to the conventions
-		attrs = append(attrs, semconv.DBOperationBatchSize(c.batch))
+	if batch > 1 { // a batch of one isn't a batch to the conventions
+		attrs = append(attrs, semconv.DBOperationBatchSize(batch))
 	}
 	address := e.ConnectionID // "host:port[-3]"
 	if i := strings.LastIndex(address, "[-"); i >= 0 {

@@ -44,7 +44,7 @@ func TestServerSpansAreOfControlAndDataAlone(t *testing.T) {
 	} {
 		rec, provider := recorder()
 		h := tracing.Handler(http.NotFoundHandler(), provider)
-		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", path, nil))
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, nil))
 		if want == "" {
 			if n := len(rec.Ended()); n != 0 {
 				t.Errorf("%s: %d spans, want none", path, n)
@@ -66,7 +66,7 @@ func TestARunIsLinkedToTheRequestThatAskedForIt(t *testing.T) {
 		_, end := o.StartRun(t.Context(), syncer.RunInfo{Trigger: syncer.TriggerManual, Cause: r.Context()})
 		end(syncer.RunResult{})
 	}), provider)
-	r := httptest.NewRequest("POST", "/api/v1/sync/start", strings.NewReader("{}"))
+	r := httptest.NewRequest(http.MethodPost, "/api/v1/sync/start", strings.NewReader("{}"))
 	r.Header.Set("Traceparent", traceparent)
 	h.ServeHTTP(httptest.NewRecorder(), r)
 	request, run := named(t, rec, "POST /api/v1/sync/start"), named(t, rec, "sync run")
@@ -85,7 +85,7 @@ func TestPassingJoinsTheTraceOfARequest(t *testing.T) {
 	app := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header.Get("Traceparent") })
 	for _, sent := range []string{"", unsampled, "nonsense", traceparent} {
 		rec, provider := recorder()
-		r := httptest.NewRequest("GET", "/orders", nil)
+		r := httptest.NewRequest(http.MethodGet, "/orders", nil)
 		r.Header.Set("Traceparent", sent)
 		tracing.Passing(app, provider).ServeHTTP(httptest.NewRecorder(), r)
 		if sent != traceparent {
@@ -118,7 +118,7 @@ func TestServerSpansLeaveTheConnectionToTheHandler(t *testing.T) {
 		_ = rw.Flush()
 	}), provider))
 	defer server.Close()
-	r, err := http.NewRequestWithContext(t.Context(), "GET", server.URL, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,8 @@ func TestNothingIsInTheWayWhileTracingIsOff(t *testing.T) {
 	if tracing.MongoMonitor(p) != nil {
 		t.Error("there is a monitor: the driver copies each command for it")
 	}
-	if got := tracing.SQLite(nil, p); got != nil {
-		t.Error("SQLite wraps")
+	store := &table{}
+	if tracing.SQLite(store, p) != syncer.Store(store) || tracing.MongoDB(store, p) != syncer.Store(store) {
+		t.Error("a store is wrapped")
 	}
 }

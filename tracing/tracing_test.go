@@ -185,40 +185,57 @@ func TestTransport(t *testing.T) {
 	}
 }
 
-func command(ctx context.Context, m *event.CommandMonitor, id int64, took time.Duration, err error) {
-	raw, _ := bson.Marshal(bson.D{{Key: "update", Value: "pods"}, {Key: "secret", Value: "hunter2"}})
-	m.Started(ctx, &event.CommandStartedEvent{
-		Command: raw, CommandName: "update", DatabaseName: "k8s", RequestID: id, ConnectionID: "db:27017[-3]",
-	})
+// server is a store whose writes are one command each.
+type server struct {
+	syncer.Store
+	monitor *event.CommandMonitor
+	took    time.Duration
+	err     error
+	reply   bson.D
+}
+
+func (s *server) Write(ctx context.Context, _ syncer.Resource, _ []syncer.Op) (syncer.WriteResult, error) {
 	done := event.CommandFinishedEvent{
-		CommandName: "update", DatabaseName: "k8s", RequestID: id, ConnectionID: "db:27017[-3]", Duration: took,
+		CommandName: "update", DatabaseName: "k8s", ConnectionID: "db:27017[-3]", Duration: s.took,
 	}
-	if err != nil {
-		m.Failed(ctx, &event.CommandFailedEvent{CommandFinishedEvent: done, Failure: err})
-		return
+	if s.err != nil {
+		s.monitor.Failed(ctx, &event.CommandFailedEvent{CommandFinishedEvent: done, Failure: s.err})
+		return syncer.WriteResult{}, s.err
 	}
-	m.Succeeded(ctx, &event.CommandSucceededEvent{CommandFinishedEvent: done})
+	raw, err := bson.Marshal(s.reply)
+	s.monitor.Succeeded(ctx, &event.CommandSucceededEvent{CommandFinishedEvent: done, Reply: raw})
+	return syncer.WriteResult{}, err
+}
+
+func newServer(provider *sdktrace.TracerProvider) (*server, syncer.Store) {
+	s := &server{monitor: tracing.MongoMonitor(provider), took: time.Millisecond, reply: bson.D{}}
+	return s, tracing.MongoDB(s, provider)
 }
 
 func TestMongo(t *testing.T) {
 	rec, provider := recorder()
-	m := tracing.MongoMonitor(provider)
-	command(t.Context(), m, 1, time.Millisecond, nil)
+	s, store := newServer(provider)
+	write := func(ctx context.Context) {
+		if _, err := store.Write(ctx, pods, nil); !errors.Is(err, s.err) {
+			t.Fatal(err)
+		}
+	}
+	write(t.Context())
 	if n := len(rec.Ended()); n != 0 {
 		t.Fatalf("without a parent: %d spans", n)
 	}
 	ctx, end := tracing.NewObserver(provider).StartRun(t.Context(), syncer.RunInfo{})
-	for i := range int64(1500) {
-		command(ctx, m, i, time.Millisecond, nil)
+	for range 1500 {
+		write(ctx)
 	}
 	if n := len(rec.Ended()); n != 1000 {
 		t.Errorf("spans = %d, want 1000", n)
 	}
-	s := rec.Ended()[0]
-	if s.Name() != "update pods" || s.SpanKind() != trace.SpanKindClient {
-		t.Errorf("span = %s %v", s.Name(), s.SpanKind())
+	first := rec.Ended()[0]
+	if first.Name() != "update pods" || first.SpanKind() != trace.SpanKindClient {
+		t.Errorf("span = %s %v", first.Name(), first.SpanKind())
 	}
-	got := attributes(s)
+	got := attributes(first)
 	for name, want := range map[string]string{
 		"db.system.name": "mongodb", "db.namespace": "k8s", "db.collection.name": "pods",
 		"db.operation.name": "update", "server.address": "db", "server.port": "27017",
@@ -227,8 +244,10 @@ func TestMongo(t *testing.T) {
 			t.Errorf("%s = %q, want %q", name, got[name], want)
 		}
 	}
-	command(ctx, m, 1, time.Minute, nil)
-	command(ctx, m, 2, time.Millisecond, errors.New("hunter2"))
+	s.took = time.Minute
+	write(ctx)
+	s.took, s.err = time.Millisecond, errors.New("hunter2")
+	write(ctx)
 	end(syncer.RunResult{})
 	if n := len(rec.Ended()); n != 1003 {
 		t.Errorf("spans = %d, want the slow and the failed beyond the bound", n)

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -66,7 +67,7 @@ func (d *daemon) print(command string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, d.path, command, "--server", d.server).CombinedOutput()
-	if _, failed := err.(*exec.ExitError); err != nil && !failed {
+	if _, failed := errors.AsType[*exec.ExitError](err); err != nil && !failed {
 		d.t.Fatal(err)
 	}
 	return string(out)
@@ -249,7 +250,7 @@ func wantNames(t *testing.T, j *jaeger) {
 	known := regexp.MustCompile(`^(sync (run|step (cleanup|sync|informer)|resource (namespaces|pods|configmaps))|GET|stream flush \w+|` +
 		`POST /api/v1/sync/start|GET /api/v1/sync/history|GET /api/v1/namespaces/\{namespace\}/\{resource\}|` +
 		`(BATCH |BATCH INSERT |BATCH DELETE |INSERT |DELETE |SELECT )(namespaces|pods|configmaps)|` +
-		`[a-z][A-Za-z]+( namespaces| pods| configmaps| _sidemirror\.[a-z]+)?)$`)
+		`[a-z][A-Za-z]+ (namespaces|pods|configmaps|mirror|admin))$`)
 	for _, name := range j.operations() {
 		if !known.MatchString(name) {
 			t.Errorf("there are spans called %q", name)

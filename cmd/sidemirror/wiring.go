@@ -47,7 +47,11 @@ func newSource(c *connection, transport func(http.RoundTripper) http.RoundTrippe
 // newStore returns the store that --store names, with its spans.
 func newStore(c *connection, traces trace.TracerProvider, log hclog.Logger) (syncer.Store, error) {
 	if c.Store.MongoURI != "" {
-		return newMongo(c, tracing.MongoMonitor(traces), log.Named("mongo"))
+		store, err := newMongo(c, tracing.MongoMonitor(traces), log.Named("mongo"))
+		if err != nil {
+			return nil, err
+		}
+		return tracing.MongoDB(store, traces), nil
 	}
 	store, err := sqlite.New(sqlite.Options{Path: c.Store.SQLitePath, Cluster: c.kube.cluster, Log: log.Named("sqlite")})
 	if err != nil {
