@@ -1,0 +1,195 @@
+package alerts_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/util/yaml"
+)
+
+const (
+	rulesFile  = "sidemirror.rules.yaml"
+	runbooks   = "../docs/runbooks"
+	runbookURL = "https://github.com/sidemirror/sidemirror/blob/main/docs/runbooks/"
+
+	// promtoolEnv names the promtool to use.
+	promtoolEnv = "SIDEMIRROR_PROMTOOL"
+)
+
+// rule is one of the file's rules, of either kind.
+type rule struct {
+	Record, Alert, Expr, For string
+	Labels, Annotations      map[string]string
+}
+
+func (r rule) name() string { return r.Record + r.Alert }
+
+// rules reads every rule of the file.
+func rules(t *testing.T) []rule {
+	t.Helper()
+	var file struct {
+		Groups []struct {
+			Name  string
+			Rules []rule
+		}
+	}
+	parse(t, rulesFile, &file)
+	var all []rule
+	for _, g := range file.Groups {
+		all = append(all, g.Rules...)
+	}
+	if len(all) == 0 {
+		t.Fatalf("%s has no rules", rulesFile)
+	}
+	return all
+}
+
+func alertNames(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, r := range rules(t) {
+		if r.Alert != "" {
+			names = append(names, r.Alert)
+		}
+	}
+	return names
+}
+
+func parse(t *testing.T, path string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.UnmarshalStrict(text, into); err != nil {
+		t.Fatalf("parse %s: %v", path, err)
+	}
+}
+
+func promtool(t *testing.T, args ...string) {
+	t.Helper()
+	path := os.Getenv(promtoolEnv)
+	if path == "" {
+		t.Skipf("%s names no promtool", promtoolEnv)
+	}
+	if out, err := exec.Command(path, args...).CombinedOutput(); err != nil {
+		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+func TestRulesAreValid(t *testing.T) {
+	promtool(t, "check", "rules", "--lint=all", "--lint-fatal", rulesFile)
+}
+
+func unitTests(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("tests/*.test.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("tests of the rules: %v, %v", files, err)
+	}
+	return files
+}
+
+func TestAlertsFireWhenTheyShouldAndOnlyThen(t *testing.T) {
+	promtool(t, append([]string{"test", "rules"}, unitTests(t)...)...)
+}
+
+// unitTest is what this package reads of promtool's test files.
+type unitTest struct {
+	Tests []struct {
+		AlertRuleTest []struct {
+			Alertname string
+			ExpAlerts []any `json:"exp_alerts"`
+		} `json:"alert_rule_test"`
+	}
+}
+
+func TestEachAlertIsTestedBothFiringAndQuiet(t *testing.T) {
+	fires, quiet := map[string]bool{}, map[string]bool{}
+	for _, path := range unitTests(t) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var file unitTest
+		if err := yaml.Unmarshal(text, &file); err != nil {
+			t.Fatalf("parse %s: %v", path, err)
+		}
+		for _, test := range file.Tests {
+			for _, one := range test.AlertRuleTest {
+				if len(one.ExpAlerts) > 0 {
+					fires[one.Alertname] = true
+				} else {
+					quiet[one.Alertname] = true
+				}
+			}
+		}
+	}
+	for _, name := range alertNames(t) {
+		if !fires[name] || !quiet[name] {
+			t.Errorf("%s: tested firing %v, quiet %v, want both", name, fires[name], quiet[name])
+		}
+	}
+}
+
+func TestEachAlertSaysWhatIsWrongHowBadAndWhatToDo(t *testing.T) {
+	for _, r := range rules(t) {
+		if r.Alert == "" {
+			continue
+		}
+		if s := r.Labels["severity"]; s != "critical" && s != "warning" {
+			t.Errorf("%s: severity %q, want critical or warning", r.Alert, s)
+		}
+		if got, want := r.Annotations["runbook_url"], runbookURL+r.Alert+".md"; got != want {
+			t.Errorf("%s: runbook_url %q, want %q", r.Alert, got, want)
+		}
+		for _, name := range []string{"summary", "description"} {
+			if !strings.Contains(r.Annotations[name], "{{ $") {
+				t.Errorf("%s: the %s doesn't say of what it speaks: %q", r.Alert, name, r.Annotations[name])
+			}
+		}
+	}
+}
+
+func TestEachAlertHasItsRunbookAndEachRunbookItsAlert(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(runbooks, "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alerts := alertNames(t)
+	var pages []string
+	for _, path := range files {
+		name := strings.TrimSuffix(filepath.Base(path), ".md")
+		pages = append(pages, name)
+		if !slices.Contains(alerts, name) {
+			t.Errorf("%s is of no alert", path)
+		}
+		checkRunbook(t, path, name)
+	}
+	for _, name := range alerts {
+		if !slices.Contains(pages, name) {
+			t.Errorf("%s has no page in %s", name, runbooks)
+		}
+	}
+}
+
+// checkRunbook holds a page to the parts that whoever is woken looks for.
+func checkRunbook(t *testing.T, path, name string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := -1
+	for _, heading := range []string{"# " + name, "\n## Meaning\n", "\n## Impact\n", "\n## Diagnosis\n", "\n## Mitigation\n"} {
+		next := strings.Index(string(text), heading)
+		if next <= at {
+			t.Errorf("%s: no %q, or not in its place", path, strings.TrimSpace(heading))
+		}
+		at = next
+	}
+}
