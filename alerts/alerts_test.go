@@ -155,41 +155,43 @@ func TestEachAlertSaysWhatIsWrongHowBadAndWhatToDo(t *testing.T) {
 	}
 }
 
-func TestEachAlertHasItsRunbookAndEachRunbookItsAlert(t *testing.T) {
+// runbookTexts returns the pages by path.
+func runbookTexts(t *testing.T) map[string]string {
+	t.Helper()
 	files, err := filepath.Glob(filepath.Join(runbooks, "*.md"))
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("runbooks: %v, %v", files, err)
 	}
-	alerts := alertNames(t)
-	var pages []string
+	texts := map[string]string{}
 	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[path] = string(text)
+	}
+	return texts
+}
+
+func TestEachAlertHasItsRunbookAndEachRunbookItsAlert(t *testing.T) {
+	texts, alerts := runbookTexts(t), alertNames(t)
+	for path, text := range texts {
 		name := strings.TrimSuffix(filepath.Base(path), ".md")
-		pages = append(pages, name)
 		if !slices.Contains(alerts, name) {
 			t.Errorf("%s is of no alert", path)
 		}
-		checkRunbook(t, path, name)
+		at := -1
+		for _, heading := range []string{"# " + name + "\n", "\n## Meaning\n", "\n## Impact\n", "\n## Diagnosis\n", "\n## Mitigation\n"} {
+			next := strings.Index(text, heading)
+			if next <= at {
+				t.Errorf("%s: no %q, or not in its place", path, strings.TrimSpace(heading))
+			}
+			at = next
+		}
 	}
 	for _, name := range alerts {
-		if !slices.Contains(pages, name) {
+		if _, ok := texts[filepath.Join(runbooks, name+".md")]; !ok {
 			t.Errorf("%s has no page in %s", name, runbooks)
 		}
-	}
-}
-
-// checkRunbook holds a page to the parts that whoever is woken looks for.
-func checkRunbook(t *testing.T, path, name string) {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := -1
-	for _, heading := range []string{"# " + name, "\n## Meaning\n", "\n## Impact\n", "\n## Diagnosis\n", "\n## Mitigation\n"} {
-		next := strings.Index(string(text), heading)
-		if next <= at {
-			t.Errorf("%s: no %q, or not in its place", path, strings.TrimSpace(heading))
-		}
-		at = next
 	}
 }
