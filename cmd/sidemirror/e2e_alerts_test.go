@@ -126,7 +126,7 @@ func everySecond(t *testing.T, do func(i int)) (stop func()) {
 	return stop
 }
 
-func createConfigMaps(t *testing.T, c *kubetest.Cluster, name string, n int) {
+func createConfigMaps(t testing.TB, c *kubetest.Cluster, name string, n int) {
 	for i := range n {
 		_, err := c.Client().CoreV1().ConfigMaps("default").Create(context.Background(),
 			&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s-%d", name, i)}}, metav1.CreateOptions{})
@@ -164,15 +164,9 @@ func createRefusedCart(t *testing.T, c *kubetest.Cluster) {
 }
 
 func alertsOfTheConnection(t *testing.T, stage *alertStage, c *kubetest.Cluster) {
-	config := c.Config()
-	target, err := url.Parse(config.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	between := newCutter(t, target.Host)
-	config.Host = "https://" + between.addr()
+	between, kubeconfig := throughCutter(t, c)
 	allow(t, c, "", "services")
-	d := newDaemon(t, c, "--kubeconfig", kubeconfigFor(t, config, viewerToken), "--resources", "services")
+	d := newDaemon(t, c, "--kubeconfig", kubeconfig, "--resources", "services")
 	w := stage.scrape(d, "connection")
 	w.start()
 	w.waitCompleted()
@@ -195,6 +189,20 @@ func alertsOfTheConnection(t *testing.T, stage *alertStage, c *kubetest.Cluster)
 	w.fire()
 }
 
+// throughCutter returns what stands between the viewer and the API server, and a
+// kubeconfig that goes that way.
+func throughCutter(t *testing.T, c *kubetest.Cluster) (*cutter, string) {
+	t.Helper()
+	config := c.Config()
+	target, err := url.Parse(config.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	between := newCutter(t, target.Host)
+	config.Host = "https://" + between.addr()
+	return between, kubeconfigFor(t, config, viewerToken)
+}
+
 func createServices(t *testing.T, c *kubetest.Cluster, i int) {
 	_, err := c.Client().CoreV1().Services("default").Create(context.Background(), &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprint("moving-", i)},
@@ -208,17 +216,24 @@ func createServices(t *testing.T, c *kubetest.Cluster, i int) {
 func alertsOfARun(t *testing.T, stage *alertStage, c *kubetest.Cluster) {
 	server := mongotest.Start(t)
 	d := newMongoDaemon(t, c, server)
-	d.args = append(d.args, "--resources", "namespaces")
-	w := stage.scrape(d, "replicas")
+	d.args = append(d.args, "--parallel", "1")
+	w := stage.scrape(d, "run")
 	w.start()
 	w.waitCompleted()
 	w.fire()
 
-	server.SetFault(hang("find"))
+	// Each resource takes a few seconds, so that the run gets on.
+	server.SetFault(func(cmd string, _ int) (a mongotest.Action) {
+		if cmd == "find" {
+			a.Delay = 2500 * time.Millisecond
+		}
+		return a
+	})
 	if out, err := w.tryControl("start"); err != nil {
 		t.Fatalf("start: %v\n%s", err, out)
 	}
-	w.fire("SidemirrorSyncSlow", "SidemirrorSyncStalled")
+	w.fire("SidemirrorSyncSlow")
+	server.SetFault(nil)
 	w.fire()
 
 	w.control("pause", "--reason", "maintenance")
@@ -228,32 +243,37 @@ func alertsOfARun(t *testing.T, stage *alertStage, c *kubetest.Cluster) {
 }
 
 func alertsOfAResource(t *testing.T, stage *alertStage, c *kubetest.Cluster) {
+	between, kubeconfig := throughCutter(t, c)
 	allow(t, c, "", "pods")
-	d := newDaemon(t, c, "--kubeconfig", kubeconfigFor(t, c.Config(), viewerToken), "--resources", "pods,configmaps")
+	d := newDaemon(t, c, "--kubeconfig", kubeconfig, "--resources", "pods,configmaps")
 	w := stage.scrape(d, "replicas")
 	w.start()
+	other := stage.scrape(newDaemon(t, c, "--resources", "namespaces"), "replicas")
+	other.start()
 	w.fire("SidemirrorPartial")
 	allow(t, c, "", "configmaps")
 	w.fire()
 
 	for i := range 7 {
-		w.expire(c, i)
+		w.expire(c, between, i)
 	}
 	w.fire("SidemirrorRelistStorm")
 	for range 4 {
 		w.control("start", "--resources", "pods")
+		w.waitScraped(`sidemirror_sync_status{status="completed"} == 1`)
 	}
 	w.waitFiring("SidemirrorStatusFlapping")
 	w.fire()
 
-	// The other replica of the job goes on.
-	if err := w.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
+	signal := func(s syscall.Signal) {
+		if err := w.cmd.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
 	}
+	signal(syscall.SIGSTOP)
 	w.fire("SidemirrorInstanceDown")
-	if err := w.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	other.fire()
+	signal(syscall.SIGCONT)
 	w.fire()
 }
 
@@ -266,17 +286,34 @@ func (w *watched) waitFiring(name string) {
 	})
 }
 
+// waitScraped waits until a query, as Prometheus answers it, has the daemon.
+func (w *watched) waitScraped(query string) {
+	w.t.Helper()
+	w.waitFor(query, func(*syncer.Status) bool {
+		var answer struct {
+			Data struct {
+				Result []struct{ Metric map[string]string }
+			}
+		}
+		w.get(w.stage.prometheus+"/api/v1/query?query="+url.QueryEscape(query), &answer)
+		return slices.ContainsFunc(answer.Data.Result, func(r struct{ Metric map[string]string }) bool { return w.mine(r.Metric) })
+	})
+}
+
 // expire makes the version from which ConfigMaps would be watched on one that the
-// cluster has forgotten.
-func (w *watched) expire(c *kubetest.Cluster, i int) {
+// cluster has forgotten. A connection that breaks in between ends the series of
+// failures, so that the next one doesn't wait for half a minute.
+func (w *watched) expire(c *kubetest.Cluster, between *cutter, i int) {
 	w.t.Helper()
 	before := resource(w.status(), "configmaps").Relists
 	w.control("pause")
-	createConfigMaps(w.t.(*testing.T), c, fmt.Sprint("unseen-", i), 1)
+	createConfigMaps(w.t, c, fmt.Sprint("unseen-", i), 1)
 	c.Compact()
 	w.control("resume")
 	w.waitFor("a list instead of the watch", func(s *syncer.Status) bool {
 		r := resource(s, "configmaps")
 		return r.Relists > before && r.Phase == syncer.PhaseWatching
 	})
+	between.cut()
+	w.waitFor("the watch broken", func(s *syncer.Status) bool { return resource(s, "configmaps").Phase == syncer.PhaseRetrying })
 }
