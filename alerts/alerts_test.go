@@ -16,8 +16,9 @@ const (
 	runbooks   = "../docs/runbooks"
 	runbookURL = "https://github.com/sidemirror/sidemirror/blob/main/docs/runbooks/"
 
-	// promtoolEnv names the promtool to use.
+	// The binaries to use; without one, what it would check isn't.
 	promtoolEnv = "SIDEMIRROR_PROMTOOL"
+	pintEnv     = "SIDEMIRROR_PINT"
 )
 
 // rule is one of the file's rules, of either kind.
@@ -70,19 +71,26 @@ func parse(t *testing.T, path string, into any) {
 	}
 }
 
-func promtool(t *testing.T, args ...string) {
+// tool runs the binary that a variable names.
+func tool(t *testing.T, env string, args ...string) {
 	t.Helper()
-	path := os.Getenv(promtoolEnv)
+	path := os.Getenv(env)
 	if path == "" {
-		t.Skipf("%s names no promtool", promtoolEnv)
+		t.Skipf("%s names no binary", env)
 	}
 	if out, err := exec.Command(path, args...).CombinedOutput(); err != nil {
-		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
+		t.Errorf("%s %s: %v\n%s", filepath.Base(path), strings.Join(args, " "), err, out)
 	}
 }
 
 func TestRulesAreValid(t *testing.T) {
-	promtool(t, "check", "rules", "--lint=all", "--lint-fatal", rulesFile)
+	tool(t, promtoolEnv, "check", "rules", "--lint=all", "--lint-fatal", rulesFile)
+}
+
+// Pint knows mistakes that are valid PromQL, such as labels that an aggregation has
+// removed before a text asks for them.
+func TestRulesHaveNoKnownMistakes(t *testing.T) {
+	tool(t, pintEnv, "--offline", "--no-color", "lint", "--min-severity", "info", "--fail-on", "info", rulesFile)
 }
 
 func unitTests(t *testing.T) []string {
@@ -95,7 +103,7 @@ func unitTests(t *testing.T) []string {
 }
 
 func TestAlertsFireWhenTheyShouldAndOnlyThen(t *testing.T) {
-	promtool(t, append([]string{"test", "rules"}, unitTests(t)...)...)
+	tool(t, promtoolEnv, append([]string{"test", "rules"}, unitTests(t)...)...)
 }
 
 // unitTest is what this package reads of promtool's test files.
