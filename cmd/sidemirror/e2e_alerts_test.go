@@ -219,7 +219,7 @@ func alertsOfARun(t *testing.T, stage *alertStage, c *kubetest.Cluster) {
 	d.args = append(d.args, "--parallel", "1")
 	w := stage.scrape(d, "run")
 	w.start()
-	w.waitCompleted()
+	w.waitScraped("sidemirror:sync_duration_seconds:last > 0") // the history
 	w.fire()
 
 	// Each resource takes a few seconds, so that the run gets on.
