@@ -24,8 +24,10 @@ func declared(t *testing.T) metrics {
 	}
 	durations := exporter.NewDurations(status)
 	durations.EventStored(pods, time.Second)
+	clients, _ := exporter.NewStreamClients([]string{"sse", "websocket"})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
+		clients, exporter.NewTimedStore(nil), exporter.NewExportErrors(func() uint64 { return 0 }),
 		exporter.NewCollector(status), durations, exporter.NewBuildInfo("v1", "abc", "go1"), exporter.NewHeartbeat(time.Now),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
