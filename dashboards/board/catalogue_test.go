@@ -41,7 +41,7 @@ func catalogue(t *testing.T) series {
 	clients, _ := exporter.NewStreamClients([]string{"sse"})
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(
-		exporter.NewCollector(status), durations, requests, clients,
+		exporter.NewCollector(status), durations, requests, clients, exporter.NewTimedStore(nil),
 		exporter.NewHeartbeat(time.Now), exporter.NewBuildInfo("v1", "abc", "go1"),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
@@ -83,17 +83,8 @@ func (s series) add(f *dto.MetricFamily, m *dto.Metric) {
 		s[name+"_sum"] = append(s[name+"_sum"], own)
 		s[name+"_count"] = append(s[name+"_count"], own)
 	case dto.MetricType_SUMMARY:
-		for _, q := range m.GetSummary().GetQuantile() {
-			s[name] = append(s[name], with("quantile", prometheusFloat(q.GetQuantile())))
-		}
+		s[name] = append(s[name], with("quantile", "1"))
 	}
-}
-
-func prometheusFloat(v float64) string {
-	if v == 1 {
-		return "1"
-	}
-	return ""
 }
 
 // ofTarget is the labels that the scraper gives.

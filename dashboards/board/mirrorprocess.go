@@ -56,7 +56,7 @@ func processPanels() panels {
 		graph(about{"Goroutines", "Goroutines; a few a resource and client, worry when it only grows."},
 			"short", third, query(goes("go_goroutines"), perInstance)),
 		graph(about{"Garbage collection, longest pause", "The longest pause of late; worry beyond tens of milliseconds."},
-			"s", third, query(ofSidemirror(selector("go_gc_duration_seconds", equal("quantile", "1"))), perInstance)),
+			"s", third, query(ofSidemirror(maxBy(targets, selector("go_gc_duration_seconds"))), perInstance)),
 		graph(about{"File descriptors", "The part of the allowed descriptors that is open; worry above 80 %."},
 			"percentunit", third, query(ofSidemirror("("+selector("process_open_fds")+" / "+selector("process_max_fds")+")"), perInstance)),
 		graph(about{"Uptime", "How long the process has run; worry when it keeps starting anew."},
