@@ -116,4 +116,12 @@ func forgetPlacement(d *dashboard.Dashboard) {
 	for i := range d.Links {
 		d.Links[i].Placement = nil
 	}
+	for _, p := range d.Panels {
+		if p.Panel == nil {
+			continue
+		}
+		for i := range p.Panel.Links {
+			p.Panel.Links[i].Placement = nil
+		}
+	}
 }

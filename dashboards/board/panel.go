@@ -74,7 +74,7 @@ func one(a about, unit string, width uint32, q *prometheus.DataqueryBuilder) *st
 	return stat.NewPanelBuilder().Title(a.title).Description(a.description).Datasource(source()).
 		Unit(unit).Span(width).Height(oneStat).Targets(named([]*prometheus.DataqueryBuilder{q})).
 		ColorMode(common.BigValueColorModeValue).GraphMode(common.BigValueGraphModeNone).
-		TextMode(common.BigValueTextModeValue).
+		TextMode(common.BigValueTextModeValue).Orientation(common.VizOrientationAuto).
 		ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"})).
 		Thresholds(steps("text"))
 }
