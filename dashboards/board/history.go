@@ -77,7 +77,7 @@ func historyDurations() panels {
 
 func historyOutcomes() panels {
 	grew := func(name, labels string) string {
-		return sumBy(labels, "increase("+metric(name)+"["+window+"])") + " > 0"
+		return sumBy(labels, grown(metric(name))) + " > 0"
 	}
 	ratio := fmt.Sprintf("%s / (%s > 0)", ended(rate, equal("outcome", "failed")), ended(rate))
 	return panels{
@@ -87,17 +87,17 @@ func historyOutcomes() panels {
 			"percentunit", half, query(ratio, "failed")).Interval("30m").Max(1).
 			DrawStyle(common.GraphDrawStylePoints).ShowPoints(common.VisibilityModeAlways).PointSize(6),
 		bars(about{"Errors by reason", "Failures of lists, watches and writes; worry about a reason that wasn't there before."},
-			"short", half, "30m", query(sumBy("reason", "increase("+ofResources("errors_total")+"["+window+"])")+" > 0", "{{reason}}")),
+			"short", half, "30m", query(sumBy("reason", written(grown(ofResources("errors_total"))))+" > 0", "{{reason}}")),
 		bars(about{"Relists by resource", "Whole lists that watches should have spared; worry about a resource that comes back here."},
-			"short", half, "30m", query(sumBy("resource", "increase("+ofResources("relists_total")+"["+window+"])")+" > 0", "{{resource}}")),
+			"short", half, "30m", query(sumBy("resource", written(grown(ofResources("relists_total"))))+" > 0", "{{resource}}")),
 	}
 }
 
 func historyObjects() panels {
 	const label = "resource"
-	objects := maxBy(targets+", "+label, ofResources("sync_resource_objects"))
+	objects := written(ofResources("sync_resource_objects"))
 	changed := func(operation string) string {
-		return sumBy(label, "increase("+ofResources("sync_objects_total", operation)+"["+window+"])")
+		return sumBy(label, written(grown(ofResources("sync_objects_total", operation))))
 	}
 	return panels{
 		graph(about{"Objects by resource", "How many objects the mirrors hold; worry about a fall that the cluster doesn't explain, and plan for a rise."},
@@ -109,10 +109,10 @@ func historyObjects() panels {
 		cells(about{"Growth", "Objects now and over the time that is shown; worry about what grows without bound, it is often a job that leaves things behind."},
 			[]string{label},
 			tableColumn{name: "Objects", expr: sumBy(label, objects), unit: "short"},
-			tableColumn{name: "Growth", expr: sumBy(label, "delta("+ofResources("sync_resource_objects")+"[$__range])"), unit: "short"},
-			tableColumn{name: "Created", expr: sumBy(label, inRange(ofResources("sync_objects_total", equal("operation", "created")))), unit: "short"},
-			tableColumn{name: "Updated", expr: sumBy(label, inRange(ofResources("sync_objects_total", equal("operation", "updated")))), unit: "short"},
-			tableColumn{name: "Deleted", expr: sumBy(label, inRange(ofResources("sync_objects_total", `operation=~"deleted|swept"`))), unit: "short"},
+			tableColumn{name: "Growth", expr: sumBy(label, written("delta("+ofResources("sync_resource_objects")+"[$__range])")), unit: "short"},
+			tableColumn{name: "Created", expr: sumBy(label, written(inRange(ofResources("sync_objects_total", equal("operation", "created"))))), unit: "short"},
+			tableColumn{name: "Updated", expr: sumBy(label, written(inRange(ofResources("sync_objects_total", equal("operation", "updated"))))), unit: "short"},
+			tableColumn{name: "Deleted", expr: sumBy(label, written(inRange(ofResources("sync_objects_total", `operation=~"deleted|swept"`)))), unit: "short"},
 		).SortBy([]cog.Builder[common.TableSortByFieldState]{common.NewTableSortByFieldStateBuilder().DisplayName("Objects").Desc(true)}),
 	}
 }

@@ -97,7 +97,7 @@ func throughput() panels {
 
 func troubles() panels {
 	total := func(name, label string) string {
-		return sumBy(label, "increase("+ofResources(name)+"["+window+"])") + " > 0"
+		return sumBy(label, grown(ofResources(name))) + " > 0"
 	}
 	return panels{
 		bars(about{"Relists by reason", "Lists of what could have resumed; worry about expired ones that come back, the watch then can't keep up."},
@@ -109,7 +109,7 @@ func troubles() panels {
 		bars(about{"Errors by resource", "Which resources fail; worry about one that keeps failing, the others go on without it."},
 			"short", third, "1m", query(total("errors_total", "resource"), "{{resource}}")),
 		bars(about{"Refused objects", "Objects that the store refused for their own sake; any is missing in the mirror until it changes."},
-			"short", third, "1m", query(sumBy("resource", "increase("+ofResources("sync_objects_total", equal("operation", "dead_lettered"))+"["+window+"])"), "{{resource}}")),
+			"short", third, "1m", query(sumBy("resource", grown(ofResources("sync_objects_total", equal("operation", "dead_lettered")))), "{{resource}}")),
 		graph(about{"Dead letters", "Refused objects that the status lists, the newest 20 a resource; worry at any, the status says which and why."},
 			"short", third, query(maxBy("resource", ofResources("dead_letter_objects")), "{{resource}}")),
 	}

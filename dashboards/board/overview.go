@@ -29,27 +29,27 @@ func overview() sheet {
 }
 
 func fleetNumbers() panels {
-	status := func(value string) string { return metric("sync_status", equal("status", value)) }
+	status := func(value string) string { return sumBy("", written(metric("sync_status", equal("status", value)))) }
 	count := func(a about, legend, expr string, limits ...dashboard.Threshold) cog.Builder[dashboard.Panel] {
 		return one(a, "short", eighth, latest(expr, legend)).Thresholds(steps("green", limits...)).NoValue("0")
 	}
 	return panels{
-		count(about{"Mirrors", "Processes that are scraped; fewer than expected means that one is down or isn't found."},
-			"mirrors", "count("+metric("build_info")+")"),
+		count(about{"Processes", "Processes that are scraped; fewer than expected means that one is down or isn't found."},
+			"processes", by("count", "", metric("build_info"))),
 		count(about{"Completed", "Mirrors whose run completed; worry when it stays below the number of mirrors."},
-			"completed", "sum("+status("completed")+")"),
+			"completed", status("completed")),
 		count(about{"In progress", "Mirrors in a run; worry when one stays here without its progress rising."},
-			"in progress", "sum("+status("in_progress")+")"),
+			"in progress", status("in_progress")),
 		count(about{"Failed", "Mirrors whose run failed; any is a reason to look, although it is tried again by itself."},
-			"failed", "sum("+status("failed")+")", bad()...),
+			"failed", status("failed"), bad()...),
 		count(about{"Paused", "Mirrors that someone paused; they fall behind until they are resumed."},
-			"paused", "sum("+metric("sync_paused")+")", limit(1, "yellow")),
+			"paused", sumBy("", written(metric("sync_paused"))), limit(1, "yellow")),
 		count(about{"Partial", "Mirrors that completed without some of their resources; look which, it is often a missing permission."},
-			"partial", "sum("+metric("sync_partial")+")", limit(1, "orange")),
+			"partial", sumBy("", written(metric("sync_partial"))), limit(1, "orange")),
 		count(about{"Leaders", "Processes that write; worry at none, and where one mirror has two for longer than a moment."},
-			"leaders", "sum("+metric("leader")+")"),
+			"leaders", sumBy("", metric("leader"))),
 		count(about{"Broken watches", "Resources with a watch that isn't connected; worry when it stays above 0 while the mirror is live."},
-			"broken watches", "count("+metric("watch_connected")+" == 0)", bad()...),
+			"broken watches", by("count", "", written(metric("watch_connected")+" == 0")), bad()...),
 	}
 }
 
@@ -115,13 +115,13 @@ func fleetFailures() panels {
 		graph(about{"Failed runs in a row", "Runs that failed since one completed; worry when it rises, the cause doesn't go away by itself."},
 			"short", third, query(failing, "{{instance}}")),
 		graph(about{"Errors by reason", "Failures of lists, watches and writes; a few are handled, worry about a rate that stays."},
-			"cps", third, query(sumBy("reason", rate(metric("errors_total")))+" > 0", "{{reason}}")),
+			"cps", third, query(sumBy("reason", written(rate(metric("errors_total"))))+" > 0", "{{reason}}")),
 		stacked(about{"Resources by status", "What the resources of all mirrors came to; worry when failed, forbidden or not_found appear."},
-			"short", third, query(sumBy("state", metric("sync_resources"))+" > 0", "{{state}}")),
+			"short", third, query(sumBy("state", written(metric("sync_resources")))+" > 0", "{{state}}")),
 		bars(about{"Runs by outcome", fmt.Sprintf("Runs that ended; worry about failed ones. %s", firstRunUnseen)},
-			"short", half, "5m", query(sumBy("outcome", "increase("+metric("sync_runs_total")+"["+window+"])")+" > 0", "{{outcome}}")),
+			"short", half, "5m", query(sumBy("outcome", grown(metric("sync_runs_total")))+" > 0", "{{outcome}}")),
 		bars(about{"Relists by reason", "Whole lists that the watches should have spared; worry about expired ones that come back, the watches then can't keep up."},
-			"short", half, "5m", query(sumBy("reason", "increase("+metric("relists_total")+"["+window+"])")+" > 0", "{{reason}}")),
+			"short", half, "5m", query(sumBy("reason", written(grown(metric("relists_total"))))+" > 0", "{{reason}}")),
 	}
 }
 

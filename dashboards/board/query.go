@@ -33,6 +33,9 @@ func equal(label, value string) string { return fmt.Sprintf("%s=%q", label, valu
 
 func rate(selected string) string { return fmt.Sprintf("rate(%s[%s])", selected, window) }
 
+// grown is how much a counter grew since the point before.
+func grown(selected string) string { return fmt.Sprintf("increase(%s[%s])", selected, window) }
+
 // inRange is how much a counter grew in all of the time that is shown.
 func inRange(selected string) string { return fmt.Sprintf("increase(%s[$__range])", selected) }
 
@@ -45,6 +48,12 @@ func by(function, labels, expr string) string {
 
 func sumBy(labels, expr string) string { return by("sum", labels, expr) }
 func maxBy(labels, expr string) string { return by("max", labels, expr) }
+
+// written limits what is read from the status to those that write the mirror: a
+// process that only follows repeats it, and would count twice in a sum.
+func written(expr string) string {
+	return fmt.Sprintf("%s and on (%s) %s == 1", expr, targets, metric("leader"))
+}
 
 // age is how long ago a moment was; there is none before the first.
 func age(timestamp string) string { return fmt.Sprintf("time() - (%s > 0)", timestamp) }
