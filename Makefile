@@ -72,6 +72,10 @@ bin/jaeger: scripts/tools/jaeger/go.mod scripts/tools/build.sh
 demo: build devcluster ## mirror a small shop into SQLite until Ctrl-C (DEMO_SIZE, DEMO_LISTEN, DEMO_DIR)
 	@exec scripts/demo.sh
 
+.PHONY: demo-observability
+demo-observability: build devcluster bin/prometheus bin/jaeger ## the same, scraped by a Prometheus and traced by a Jaeger
+	@exec scripts/demo-observability.sh
+
 ##@ Check
 
 .PHONY: test
