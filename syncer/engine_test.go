@@ -207,6 +207,28 @@ func TestExpiredWatchResyncsThatResourceAlone(t *testing.T) {
 	})
 }
 
+func TestExpiriesWithAWellWatchInBetweenDontAddUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, m := newCluster(pods), newMemory()
+		fill(c, pods, 20)
+		r := startMirror(t, c, m)
+		defer r.end()
+		settle(10 * time.Second)
+		for i := range 8 {
+			c.mu.Lock()
+			c.rv += 10
+			c.mu.Unlock()
+			c.apply(pods, "ns0/o000", fmt.Sprint("while it expired ", i))
+			c.compact()
+			settle(11 * time.Minute) // every stream from before has ended by then
+			c.apply(pods, "ns0/o000", fmt.Sprint("then ", i))
+			c.compact()
+			settle(5 * time.Second)
+			wantSame(t, c, m)
+		}
+	})
+}
+
 func TestForbiddenResourceDegradesAloneAndComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, m := newCluster(pods, services), newMemory()

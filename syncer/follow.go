@@ -123,17 +123,17 @@ func (f *follower) timeout() time.Duration {
 // must start over, else waited for.
 func (f *follower) broken(ctx context.Context, err error) error {
 	f.c.tracker.watch(WatchBroken)
-	switch ReasonOf(err) {
-	case ReasonExpired, ReasonForbidden, ReasonNotFound, ReasonUnauthorized:
-		return err
-	}
 	f.mu.Lock()
-	if f.confirmed {
+	if f.confirmed { // it was well in between: what failed long ago doesn't count
 		f.wait.reset()
 		f.c.attempts = 0
 	}
 	f.confirmed = false
 	f.mu.Unlock()
+	switch ReasonOf(err) {
+	case ReasonExpired, ReasonForbidden, ReasonNotFound, ReasonUnauthorized:
+		return err
+	}
 	d := f.wait.next(retryAfter(err))
 	f.c.tracker.failed(err, time.Now().Add(d))
 	f.c.attempts++
