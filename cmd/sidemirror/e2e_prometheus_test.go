@@ -167,6 +167,9 @@ func checkScrapes(t *testing.T, p *prometheus) {
 	}
 	received := p.scrapes(`sidemirror_sync_received_total{job="text"}`, "resource")
 	for at, samples := range p.scrapes(`sidemirror_sync_objects_total{job="text", operation!="swept"}`, "resource", "operation") {
+		if received[at] == nil {
+			continue // scraped since the question before
+		}
 		for key, v := range samples {
 			resource, _, _ := strings.Cut(key, " ")
 			received[at][resource] -= v
