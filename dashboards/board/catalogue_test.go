@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -43,6 +44,7 @@ func catalogue(t *testing.T) series {
 	registry.MustRegister(
 		exporter.NewCollector(status), durations, requests, clients, exporter.NewTimedStore(nil),
 		exporter.NewHeartbeat(time.Now), exporter.NewBuildInfo("v1", "abc", "go1"),
+		exporter.NewExportErrors(func() uint64 { return 0 }),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	pods := syncer.Resource{Name: "pods"}
@@ -129,7 +131,7 @@ func (s series) selects(v *parser.VectorSelector) []string {
 		return []string{"no metric " + v.Name}
 	}
 	own := slices.DeleteFunc(slices.Clone(v.LabelMatchers), func(m *labels.Matcher) bool {
-		return m.Name == labels.MetricName || slices.Contains(ofTarget, m.Name)
+		return m.Name == model.MetricNameLabel || slices.Contains(ofTarget, m.Name)
 	})
 	for _, m := range own {
 		if !slices.ContainsFunc(have, func(set map[string]string) bool { _, ok := set[m.Name]; return ok }) {

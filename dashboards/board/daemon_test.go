@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -70,6 +71,7 @@ type daemon struct {
 	binary, listen, store string
 	args, env             []string
 	process               *process
+	refuses               atomic.Bool // traces, while it is set
 }
 
 func newDaemon(t *testing.T, c *kubetest.Cluster) *daemon {
@@ -85,15 +87,19 @@ func newDaemon(t *testing.T, c *kubetest.Cluster) *daemon {
 		"run", "--listen", d.listen, "--cluster", "test", "--store", "sqlite:" + d.store,
 		"--kubeconfig", viewersKubeconfig(t, c), "--resources", "pods,configmaps,deployments.apps,services",
 	}
-	d.env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT="+traceSink(t), "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf")
+	d.env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT="+traceSink(t, &d.refuses), "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf")
 	return d
 }
 
-// traceSink takes every trace and forgets it: exemplars need traces that are kept.
-func traceSink(t *testing.T) string {
+// traceSink takes traces and forgets them: exemplars need spans that are sampled.
+func traceSink(t *testing.T, refuses *atomic.Bool) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
+		if refuses.Load() {
+			http.Error(w, "no", http.StatusBadRequest) // isn't tried again
+			return
+		}
 		w.Header().Set("Content-Type", "application/x-protobuf")
 	}))
 	t.Cleanup(s.Close)

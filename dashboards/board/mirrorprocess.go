@@ -60,8 +60,10 @@ func processPanels() panels {
 		graph(about{"File descriptors", "The part of the allowed descriptors that is open; worry above 80 %."},
 			"percentunit", third, query(ofSidemirror("("+selector("process_open_fds")+" / "+selector("process_max_fds")+")"), perInstance)),
 		graph(about{"Uptime", "How long the process has run; worry when it keeps starting anew."},
-			"s", half, query(ofSidemirror("(time() - "+selector("process_start_time_seconds")+")"), perInstance)),
+			"s", third, query(ofSidemirror("(time() - "+selector("process_start_time_seconds")+")"), perInstance)),
 		graph(about{"Heartbeat", "How long ago the engine's loops were seen to turn; worry beyond seconds, liveness fails soon then."},
-			"s", half, query(maxBy("instance", age(metric("heartbeat_timestamp_seconds"))), perInstance)),
+			"s", third, query(maxBy("instance", age(metric("heartbeat_timestamp_seconds"))), perInstance)),
+		bars(about{"Telemetry that was lost", "Exports over OTLP that failed; worry when they go on, traces are missing then."},
+			"short", third, "1m", query(sumBy("signal", grown(metric("otel_export_errors_total"))), "{{signal}}")),
 	}
 }
