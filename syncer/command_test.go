@@ -492,6 +492,30 @@ func TestLagIsZeroOnlyWhenTheWatchWasHeardOf(t *testing.T) {
 	})
 }
 
+func TestLagShowsOfAnEventThatCameWhileACheckpointWasSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, m := newCluster(pods), newMemory()
+		fill(c, pods, 5)
+		m.checkpointTakes = 3 * time.Second
+		r := startMirror(t, c, m)
+		defer r.end()
+		settle(30 * time.Second)
+		c.apply(pods, "ns0/first", "makes a checkpoint due")
+		settle(2 * time.Second) // which is being saved now
+		m.mu.Lock()
+		m.fault = func(string, int) (bool, error) {
+			time.Sleep(20 * time.Second) // as a database that hangs
+			return true, nil
+		}
+		m.mu.Unlock()
+		c.apply(pods, "ns0/second", "waits")
+		settle(15 * time.Second)
+		if w := r.tracker.Status().ResourceStatus[0].Watch; w.LagSeconds == nil || *w.LagSeconds < 13 || w.BufferBytes == 0 {
+			t.Errorf("lag %v with %d bytes buffered, 15 s after an event that isn't stored", w.LagSeconds, w.BufferBytes)
+		}
+	})
+}
+
 func TestNamespacesAddUpToTheirResources(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, m := newCluster(pods, services), newMemory()

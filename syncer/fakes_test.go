@@ -319,6 +319,8 @@ type memory struct {
 	fault  func(resource string, n int) (applied bool, err error)
 	calls  int
 	refuse string // a key that is rejected
+
+	checkpointTakes time.Duration
 }
 
 func newMemory() *memory {
@@ -461,6 +463,7 @@ func (m *memory) Checkpoints(context.Context) ([]syncer.Checkpoint, error) {
 }
 
 func (m *memory) SaveCheckpoints(_ context.Context, cps []syncer.Checkpoint) error {
+	time.Sleep(m.checkpointTakes)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, cp := range cps {

@@ -39,6 +39,7 @@ type follower struct {
 	rows     int64  // flushing goroutine: rows created less rows deleted
 	saved    uint64 // flushing goroutine: the newest checkpoint in the store
 	caughtUp bool   // flushing goroutine: catchUp has been told
+	told     bool   // flushing goroutine: the tracker knows that something waits
 }
 
 // catchUp is what hears how a resume goes; each is called at most once.
@@ -213,6 +214,9 @@ func (f *follower) flush(ctx, streams context.Context) error {
 		ended := streams.Err() != nil
 		ops = f.buf.take(ops[:0])
 		if len(ops) > 0 {
+			if !f.told {
+				f.report(WriteResult{}) // the write may hang: what waits shows before
+			}
 			if err := f.store(ctx, ops); err != nil {
 				return err
 			}
@@ -281,7 +285,9 @@ func (f *follower) store(ctx context.Context, ops []Op) error {
 func (f *follower) report(res WriteResult) {
 	counts, events, bytes := f.buf.drain()
 	counts.add(res.counts())
-	f.c.tracker.followed(counts, events, f.buf.checkpoint(), bytes, f.buf.waiting())
+	waiting := f.buf.waiting()
+	f.told = !waiting.IsZero()
+	f.c.tracker.followed(counts, events, f.buf.checkpoint(), bytes, waiting)
 	select {
 	case f.drained <- struct{}{}:
 	default:
