@@ -200,7 +200,7 @@ var resourceEntries = []entry{
 		help: "Attempts that are made again after a failure, by the failure's reason.",
 		resource: func(t *tally, put emit) {
 			for i, reason := range reasons {
-				put(float64(t.retries[i]), t.label, string(reason))
+				put(float64(t.errors[i]), t.label, string(reason)) // each is tried again
 			}
 		}},
 	{name: "relists_total", kind: counter, labels: []string{labelResource, labelReason},

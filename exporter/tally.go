@@ -26,7 +26,7 @@ type tally struct {
 	relists          map[syncer.RelistReason]int64
 	counts           syncer.Counts
 	events           syncer.Events
-	errors, retries  []int64 // in the order of reasons
+	errors           []int64 // in the order of reasons
 	lastEventAt      *time.Time
 }
 
@@ -62,7 +62,7 @@ func tallies(s *syncer.Status) []*tally {
 func newTally(label string) *tally {
 	return &tally{
 		label: label, status: syncer.ResourceCompleted,
-		errors: make([]int64, len(reasons)), retries: make([]int64, len(reasons)), relists: map[syncer.RelistReason]int64{},
+		errors: make([]int64, len(reasons)), relists: map[syncer.RelistReason]int64{},
 	}
 }
 
@@ -86,7 +86,6 @@ func (t *tally) add(rs *syncer.ResourceStatus) {
 	t.events.Deleted += rs.Events.Deleted
 	t.events.Bookmark += rs.Events.Bookmark
 	addReasons(t.errors, rs.Errors)
-	addReasons(t.retries, rs.RetriedFor)
 	if at := rs.Watch.LastEventAt; at != nil && (t.lastEventAt == nil || at.After(*t.lastEventAt)) {
 		t.lastEventAt = at
 	}

@@ -214,7 +214,7 @@ func (rs *ResourceStatus) fail(err error, at, now time.Time) {
 	reason := ReasonOf(err)
 	rs.NextRetryAt = &at
 	rs.Retries++
-	rs.Errors, rs.RetriedFor = plusOne(rs.Errors, reason), plusOne(rs.RetriedFor, reason)
+	rs.Errors = plusOne(rs.Errors, reason)
 	rs.Error = &CellError{Reason: reason, Message: err.Error(), Time: now}
 }
 

@@ -113,11 +113,10 @@ type ResourceStatus struct {
 	Error *CellError `json:"error"`
 	// DeadLetters are the newest objects that the store refused, at most MaxDeadLetters.
 	DeadLetters []DeadLetter `json:"deadLetters,omitempty"`
-	// Errors counts failures by reason since the process started, RetriedFor the
-	// attempts that were made again after one, and RelistedFor the lists of Relists.
-	// The maps are replaced, and never changed.
+	// Errors counts failures by reason since the process started; each is followed by
+	// another attempt. RelistedFor counts the lists of Relists. The maps are replaced,
+	// and never changed.
 	Errors      map[Reason]int64       `json:"-"`
-	RetriedFor  map[Reason]int64       `json:"-"`
 	RelistedFor map[RelistReason]int64 `json:"-"`
 	// TotalBytes is Bytes of every run since the process started.
 	TotalBytes int64 `json:"-"`
